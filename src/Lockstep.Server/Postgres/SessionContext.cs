@@ -1,0 +1,36 @@
+using System.Text.Json;
+using Lockstep.Server.Tenancy;
+using Npgsql;
+
+namespace Lockstep.Server.Postgres;
+
+/// <summary>The one context that row-level security believes: transaction-local settings, gone with the transaction.</summary>
+internal static class SessionContext
+{
+    /// <summary>Claims carry the mapped uuid as <c>sub</c>, and for the audit <c>actor</c>, <c>address</c> and <c>request_id</c>.</summary>
+    public static NpgsqlBatchCommand Set(Caller caller) => new Statement(
+        """
+        SELECT set_config('request.jwt.claims', $1, true),
+               set_config('app.current_user_id', $2, true),
+               set_config('app.current_user_space_ids', '', true)
+        """,
+        Claims(caller),
+        caller.User?.ToString() ?? "").ToCommand();
+
+    public static async Task<List<T>> ReadAll<T>(this NpgsqlDataReader reader, Func<NpgsqlDataReader, T> row, CancellationToken ct)
+    {
+        var rows = new List<T>();
+        while (await reader.ReadAsync(ct))
+            rows.Add(row(reader));
+        return rows;
+    }
+
+    private static string Claims(Caller caller) => JsonSerializer.Serialize(new Dictionary<string, string?>
+    {
+        ["sub"] = caller.User?.ToString(),
+        ["role"] = caller.User is null ? "service_role" : "authenticated",
+        ["actor"] = caller.Actor,
+        ["address"] = caller.Address?.ToString(),
+        ["request_id"] = caller.RequestId,
+    });
+}

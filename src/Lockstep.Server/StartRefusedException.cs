@@ -1,0 +1,4 @@
+namespace Lockstep.Server;
+
+/// <summary>The program will not start: the message is a sentence for the operator, saying what is wrong, where, and what to do.</summary>
+internal sealed class StartRefusedException(string message, Exception? inner = null) : Exception(message, inner);
