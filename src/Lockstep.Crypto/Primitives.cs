@@ -1,0 +1,93 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+
+namespace Lockstep.Crypto;
+
+/// <summary>
+/// Every call of a cryptographic primitive in this library, so that all of them can be reviewed on one page.
+/// AES-256-GCM (NIST SP 800-38D), HKDF (RFC 5869), HMAC (RFC 2104), PBKDF2 (RFC 8018 section 5.2), each over SHA-256.
+/// </summary>
+internal static class Primitives
+{
+    /// <summary>An AES-256 key, a data key, a master key.</summary>
+    public const int KeyBytes = 32;
+
+    /// <summary>96 bits: the only nonce size for which GCM needs no extra hashing (SP 800-38D section 8.2).</summary>
+    public const int NonceBytes = 12;
+
+    /// <summary>128 bits, always: a shorter tag makes forgery cheaper (SP 800-38D appendix C).</summary>
+    public const int TagBytes = 16;
+
+    /// <summary>SHA-256 and HMAC-SHA-256.</summary>
+    public const int HashBytes = 32;
+
+    public static void Random(Span<byte> destination) => RandomNumberGenerator.Fill(destination);
+
+    public static void AesGcmSeal(
+        ReadOnlySpan<byte> key,
+        ReadOnlySpan<byte> nonce,
+        ReadOnlySpan<byte> plaintext,
+        ReadOnlySpan<byte> associatedData,
+        Span<byte> ciphertext,
+        Span<byte> tag)
+    {
+        RequireSizes(key, nonce, tag);
+        using var aes = new AesGcm(key, TagBytes);
+        aes.Encrypt(nonce, plaintext, ciphertext, tag, associatedData);
+    }
+
+    /// <returns>False when the tag does not fit; <paramref name="plaintext"/> is then all zero.</returns>
+    public static bool AesGcmOpen(
+        ReadOnlySpan<byte> key,
+        ReadOnlySpan<byte> nonce,
+        ReadOnlySpan<byte> ciphertext,
+        ReadOnlySpan<byte> tag,
+        ReadOnlySpan<byte> associatedData,
+        Span<byte> plaintext)
+    {
+        RequireSizes(key, nonce, tag);
+        using var aes = new AesGcm(key, TagBytes);
+        try
+        {
+            aes.Decrypt(nonce, ciphertext, tag, plaintext, associatedData);
+            return true;
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            Clear(plaintext);
+            return false;
+        }
+    }
+
+    /// <summary>Extract with an empty salt (the input is a uniformly random key), then expand to fill <paramref name="output"/>.</summary>
+    public static void HkdfSha256(ReadOnlySpan<byte> inputKey, ReadOnlySpan<byte> info, Span<byte> output) =>
+        HkdfSha256(inputKey, salt: default, info, output);
+
+    public static void HkdfSha256(ReadOnlySpan<byte> inputKey, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> info, Span<byte> output) =>
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, inputKey, output, salt, info);
+
+    public static void HmacSha256(ReadOnlySpan<byte> key, ReadOnlySpan<byte> message, Span<byte> output) =>
+        HMACSHA256.HashData(key, message, output);
+
+    public static void Sha256(ReadOnlySpan<byte> message, Span<byte> output) => SHA256.HashData(message, output);
+
+    /// <summary>SCRAM's Hi() (RFC 5802 section 2.2) is PBKDF2 with one block of output.</summary>
+    [SuppressMessage("Security", "CA5387:Do not use weak key derivation function with insufficient iteration count",
+        Justification = "SCRAM fixes the count; the passwords derived here are 256-bit keys, not words.")]
+    public static void Pbkdf2Sha256(ReadOnlySpan<byte> password, ReadOnlySpan<byte> salt, int iterations, Span<byte> output) =>
+        Rfc2898DeriveBytes.Pbkdf2(password, salt, output, iterations, HashAlgorithmName.SHA256);
+
+    /// <summary>Takes the same time wherever the first difference is.</summary>
+    public static bool FixedTimeEquals(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right) =>
+        CryptographicOperations.FixedTimeEquals(left, right);
+
+    /// <summary>Zeroes in a way that the compiler may not remove.</summary>
+    public static void Clear(Span<byte> buffer) => CryptographicOperations.ZeroMemory(buffer);
+
+    private static void RequireSizes(ReadOnlySpan<byte> key, ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> tag)
+    {
+        // AesGcm itself would take a 128-bit key.
+        if (key.Length != KeyBytes || nonce.Length != NonceBytes || tag.Length != TagBytes)
+            throw new ArgumentException("AES-256-GCM takes a 32-byte key, a 12-byte nonce and a 16-byte tag.");
+    }
+}
