@@ -1,0 +1,26 @@
+using NodaTime;
+
+namespace Lockstep.Server.Calendars;
+
+/// <summary>A resource as the server has it now.</summary>
+/// <param name="Href">Absolute URL, as the server lists it.</param>
+/// <param name="ETag">Quotes included; null where the server gave none.</param>
+/// <param name="Ics">The raw text.</param>
+/// <param name="LastModified">The property getlastmodified, for texts without LAST-MODIFIED; null where the server gave none.</param>
+internal sealed record RemoteObject(string Href, string? ETag, string Ics, Instant? LastModified);
+
+/// <summary>Up to where the server was read once the page is applied.</summary>
+/// <param name="SyncToken">Null: from now on without one (a server that does not do RFC 6578, or that forgot ours).</param>
+internal sealed record CalendarPosition(string? SyncToken, string? Ctag);
+
+/// <summary>What a read of the server brought, applied as a whole or not at all.</summary>
+/// <param name="Changed">New or with another ETag than the mirror's. A resource that is as it was does no harm.</param>
+/// <param name="Removed">Hrefs that are gone, confirmed where that was in doubt.</param>
+/// <param name="Position">Null leaves the position as it is: more pages follow, or single resources were read.</param>
+internal sealed record RemotePage(IReadOnlyList<RemoteObject> Changed, IReadOnlyList<string> Removed, CalendarPosition? Position);
+
+/// <summary>What applying a page did.</summary>
+/// <param name="Pulled">Events made, changed or deleted here; echoes of our own writes are not among them.</param>
+/// <param name="Conflicts">Recorded, whoever won.</param>
+/// <param name="Quarantined">Resources of this page that could not be read.</param>
+internal sealed record PageApplied(int Pulled, int Conflicts, int Quarantined);
