@@ -1,0 +1,29 @@
+namespace Lockstep.Calendaring.Caldav;
+
+/// <summary>
+/// An entity tag (RFC 9110 section 8.8.3) as it is sent in <c>If-Match</c>: quoted, without the weakness mark that compressing
+/// proxies add, since a weak tag never matches there.
+/// </summary>
+public sealed record ETag
+{
+    private ETag(string value) => Value = value;
+
+    public string Value { get; }
+
+    /// <returns>Null for null, empty or unusable text. Missing quotes are added: some servers leave them out of XML.</returns>
+    public static ETag? Parse(string? text)
+    {
+        text = text?.Trim();
+        if (text is null)
+            return null;
+        if (text.StartsWith("W/", StringComparison.Ordinal))
+            text = text[2..];
+        if (text.Length > 1024 || text.AsSpan().ContainsAnyInRange('\0', ' '))
+            return null;
+        if (text.Length < 2 || text[0] != '"' || text[^1] != '"')
+            text = text.Length == 0 || text.Contains('"') ? "" : $"\"{text}\"";
+        return text.Length <= 2 ? null : new ETag(text);
+    }
+
+    public override string ToString() => Value;
+}
