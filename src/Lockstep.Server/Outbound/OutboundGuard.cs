@@ -37,7 +37,11 @@ internal sealed class OutboundGuard(
 
     /// <summary>One pool of connections for all callers; keep it for the life of the process. It follows no redirects, keeps no
     /// cookies, uses no proxy and sends no trace headers.</summary>
-    public HttpMessageInvoker CreateInvoker() => new(new CheckingHandler(this, CreateHandler()), disposeHandler: true);
+    public HttpMessageInvoker CreateInvoker()
+    {
+        var connections = new ConnectionReuse(CreateHandler(TimeSpan.FromMinutes(5)), CreateHandler(TimeSpan.Zero));
+        return new HttpMessageInvoker(new CheckingHandler(this, connections), disposeHandler: true);
+    }
 
     /// <summary>Does this failure of a request come from the guard?</summary>
     public static bool IsRefusal(Exception exception)
@@ -51,14 +55,15 @@ internal sealed class OutboundGuard(
         return false;
     }
 
-    private SocketsHttpHandler CreateHandler() => new()
+    /// <param name="lifetime">Of a connection; zero means that none is used twice.</param>
+    private SocketsHttpHandler CreateHandler(TimeSpan lifetime) => new()
     {
         AllowAutoRedirect = false,
         UseCookies = false,
         UseProxy = false,
         ActivityHeadersPropagator = null,
         ConnectTimeout = ConnectTimeout,
-        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        PooledConnectionLifetime = lifetime,
         PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
         MaxResponseHeadersLength = 64,
         ConnectCallback = ConnectAsync,

@@ -44,6 +44,9 @@ internal static class PublicAddresses
     {
         if (address.AddressFamily == AddressFamily.InterNetwork)
             return !Array.Exists(RefusedIPv4, network => network.Contains(address));
+        // Asked on its own: IPNetwork takes a mapped address for the IPv4 one and finds ::ffff:10.0.0.1 in 2000::/3.
+        if (address.IsIPv4MappedToIPv6)
+            return false;
         if (address.AddressFamily != AddressFamily.InterNetworkV6 || !AllocatedIPv6.Contains(address)
             || Array.Exists(RefusedIPv6, network => network.Contains(address)))
             return false;

@@ -23,6 +23,8 @@ internal sealed record DavRequest(HttpMethod Method, Uri Url)
 
     public bool ExpectsMultistatus => Method == Propfind || Method == Report;
 
+    public bool IsRead => ExpectsMultistatus || Method == HttpMethod.Get;
+
     public static DavRequest ForPropfind(Uri url, string depth, byte[] body) =>
         new(Propfind, url) { Depth = depth, Body = body, Compressed = true };
 

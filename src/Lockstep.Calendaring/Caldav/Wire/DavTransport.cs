@@ -7,6 +7,7 @@ namespace Lockstep.Calendaring.Caldav.Wire;
 /// <code>
 ///   send --> 3xx? --> (1) follow, at most so often, method and body kept, never https to http
 ///        --> 401? --> (2) answer the challenge, once
+///        --> cut? (3) a read is sent once more: the server may have closed an idle connection as we took it
 ///        --> otherwise the answer, whatever its status
 /// </code>
 /// </summary>
@@ -18,6 +19,7 @@ internal sealed class DavTransport(HttpMessageInvoker http, CaldavAccount accoun
     {
         var url = request.Url;
         var attempts = 1;
+        var repeated = false;
         for (var redirects = 0; ;)
         {
             var deadline = new CallDeadline(options, time, ct);
@@ -27,6 +29,13 @@ internal sealed class DavTransport(HttpMessageInvoker http, CaldavAccount accoun
             {
                 using var outgoing = request.ToMessage(url, authorization);
                 message = await http.SendAsync(outgoing, deadline.Token).ConfigureAwait(false);
+            }
+            catch (HttpRequestException e) when (request.IsRead && !repeated && WasCut(e, ct))
+            {
+                // (3)
+                deadline.Dispose();
+                repeated = true;
+                continue;
             }
             catch (Exception e) when (Failures.Of(e, url, options, ct) is not null)
             {
@@ -67,6 +76,9 @@ internal sealed class DavTransport(HttpMessageInvoker http, CaldavAccount accoun
             return response;
         }
     }
+
+    private bool WasCut(HttpRequestException e, CancellationToken ct) =>
+        !ct.IsCancellationRequested && !options.IsRefusal(e) && Failures.Reason(e.HttpRequestError) == UnreachableReason.BrokenOff;
 
     private static bool IsRedirect(HttpResponseMessage message) => (int)message.StatusCode is 301 or 302 or 303 or 307 or 308;
 

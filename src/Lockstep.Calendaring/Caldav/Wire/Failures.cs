@@ -75,11 +75,12 @@ internal static class Failures
         return wait is not { } w ? null : w < TimeSpan.Zero ? Duration.Zero : Duration.FromTimeSpan(w);
     }
 
-    private static UnreachableReason Reason(HttpRequestError error) => error switch
+    public static UnreachableReason Reason(HttpRequestError error) => error switch
     {
         HttpRequestError.NameResolutionError => UnreachableReason.NameNotResolved,
         HttpRequestError.SecureConnectionError => UnreachableReason.TlsFailed,
-        HttpRequestError.ResponseEnded => UnreachableReason.BrokenOff,
-        _ => UnreachableReason.ConnectionFailed,
+        HttpRequestError.ConnectionError or HttpRequestError.ProxyTunnelError => UnreachableReason.ConnectionFailed,
+        // A reset after the connection stood has no code of its own.
+        _ => UnreachableReason.BrokenOff,
     };
 }
