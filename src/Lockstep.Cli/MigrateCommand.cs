@@ -1,0 +1,28 @@
+using System.CommandLine;
+using Lockstep.Server.Hosting;
+
+namespace Lockstep.Cli;
+
+/// <summary><c>lockstep migrate</c>: what serving does first, alone, for a deployment that wants it as a step of its own.</summary>
+internal static class MigrateCommand
+{
+    public static Command Create()
+    {
+        var directory = SharedOptions.DataDirectory();
+        var database = SharedOptions.Database();
+        var command = new Command("migrate", "Bring the database to this program's version and stop.\n\nExample:\n  lockstep migrate --database postgres://admin@db.example.com/app")
+        {
+            directory, database,
+        };
+        command.SetAction(parsed => Terminal.Run(async stop =>
+        {
+            var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
+            await using var started = await DatabaseStart.Start(settings, Terminal.Note, stop);
+            foreach (var migration in started.Migrations)
+                Console.WriteLine($"applied {migration}");
+            Console.WriteLine(started.Migrations.Count == 0 ? "Nothing to do: the database is up to date." : "Done.");
+            return ExitCode.Done;
+        }));
+        return command;
+    }
+}

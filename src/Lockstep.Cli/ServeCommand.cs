@@ -1,0 +1,60 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Lockstep.Server;
+using Lockstep.Server.Hosting;
+
+namespace Lockstep.Cli;
+
+/// <summary><c>lockstep serve</c></summary>
+internal static class ServeCommand
+{
+    public static Command Create()
+    {
+        var urls = new Option<string?>("--urls")
+        {
+            Description = $"Where to listen, several separated by ';' (default {ServeOptions.DefaultUrl}). Also LOCKSTEP_URLS",
+            HelpName = "URL",
+        };
+        var directory = SharedOptions.DataDirectory();
+        var database = SharedOptions.Database();
+        var command = new Command("serve", "Start the server, with its own database unless --database names one.\n\nExample:\n  lockstep serve --urls http://127.0.0.1:5080")
+        {
+            urls, directory, database,
+        };
+        command.SetAction(parsed => Terminal.Run(stop => Serve(
+            new ServeOptions(parsed.GetValue(urls), parsed.GetValue(directory), parsed.GetValue(database)), stop)));
+        return command;
+    }
+
+    private static async Task<int> Serve(ServeOptions options, CancellationToken stop)
+    {
+        var clock = Stopwatch.StartNew();
+        var settings = Settings.Load(options, Environment.GetEnvironmentVariable);
+        await using var server = await LockstepServer.Start(settings, Environment.GetEnvironmentVariable, Terminal.Note, stop);
+        Welcome(server, settings, options, clock.Elapsed);
+        if (await server.Run(stop))
+        {
+            Terminal.Note("Stopping: finishing what is under way ...");
+            return ExitCode.Done;
+        }
+        throw new StartRefusedException(
+            $"The embedded PostgreSQL ended by itself; its log is {server.Database.Embedded!.LogPath}. Nothing that was acknowledged is lost: start again.");
+    }
+
+    private static void Welcome(LockstepServer server, Settings settings, ServeOptions options, TimeSpan took)
+    {
+        var url = server.Urls[0];
+        var elsewhere = options.DataDirectory is { } directory ? $" --data-dir {directory}" : "";
+        Console.WriteLine($"Lockstep is ready at {url} (after {took.TotalSeconds:0.0} s)");
+        Console.WriteLine(settings.Database is { } given
+            ? $"  database   {given.Migrator.Host}:{given.Migrator.Port}/{given.Migrator.Database}"
+            : $"  data       {settings.DataDirectory} (PostgreSQL {server.Database.Embedded!.MajorVersion}, master key, token secret)");
+        if (settings.Keys is null)
+            Console.WriteLine("  vault      LOCKED: there is no master key, so no credential can be stored or read. Set LOCKSTEP_MASTER_KEYS.");
+        Console.WriteLine();
+        Console.WriteLine("Try:");
+        Console.WriteLine($"  TOKEN=$(./lockstep token --user you@example.com{elsewhere})");
+        Console.WriteLine($"  curl -s {url}/v1/credentials -H \"Authorization: Bearer $TOKEN\"");
+        Console.WriteLine();
+    }
+}

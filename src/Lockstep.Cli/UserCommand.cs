@@ -1,0 +1,74 @@
+using System.CommandLine;
+using Lockstep.Server.Hosting;
+using Lockstep.Server.Tenancy;
+
+namespace Lockstep.Cli;
+
+/// <summary><c>lockstep user</c>: local accounts, and deleting a user.</summary>
+internal static class UserCommand
+{
+    public static Command Create() => new("user", "Local accounts that sign in with a password, and deleting users.")
+    {
+        CreateAccount(), Delete(),
+    };
+
+    private static Command CreateAccount()
+    {
+        var email = new Argument<string>("email") { Description = "The address to sign in with" };
+        var directory = SharedOptions.DataDirectory();
+        var database = SharedOptions.Database();
+        var command = new Command("create", "Make a local account; the password is read from standard input.\n\nExample:\n  lockstep user create you@example.com < password.txt")
+        {
+            email, directory, database,
+        };
+        command.SetAction(parsed => WithDatabase(parsed.GetValue(directory), parsed.GetValue(database), async (started, ct) =>
+        {
+            var password = await Console.In.ReadLineAsync(ct) ?? "";
+            switch (await new LocalAccounts(started.Database).Create(parsed.GetValue(email)!, password, ct))
+            {
+                case AccountOutcome.Created(var user):
+                    Console.WriteLine(user);
+                    return ExitCode.Done;
+                case AccountOutcome.Refused(var why):
+                    Terminal.Error(why);
+                    return ExitCode.Failed;
+                default:
+                    return ExitCode.Failed;
+            }
+        }));
+        return command;
+    }
+
+    private static Command Delete()
+    {
+        var user = new Argument<Guid>("id") { Description = "The user's id" };
+        var directory = SharedOptions.DataDirectory();
+        var database = SharedOptions.Database();
+        var command = new Command("delete", "Delete a user and everything the user owns, data keys too. It cannot be undone; the audit keeps the ids.\n\nExample:\n  lockstep user delete 0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e")
+        {
+            user, directory, database,
+        };
+        command.SetAction(parsed => WithDatabase(parsed.GetValue(directory), parsed.GetValue(database), async (started, ct) =>
+        {
+            var answer = await WorkspaceDirectory.DeleteUser(started.Database.For(Caller.Service), parsed.GetValue(user), ct);
+            if (answer == "deleted")
+            {
+                Console.WriteLine($"Deleted {parsed.GetValue(user)}.");
+                return ExitCode.Done;
+            }
+            Terminal.Error(answer == "last_owner"
+                ? "This user is the only owner of a workspace that others are in. Make another member its owner first."
+                : "There is no user with this id.");
+            return ExitCode.Failed;
+        }));
+        return command;
+    }
+
+    private static Task<int> WithDatabase(string? directory, string? database, Func<StartedDatabase, CancellationToken, Task<int>> work) =>
+        Terminal.Run(async stop =>
+        {
+            var settings = Settings.Load(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
+            await using var started = await DatabaseStart.Start(settings, Terminal.Note, stop);
+            return await work(started, stop);
+        });
+}

@@ -1,0 +1,93 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using Lockstep.Server.Http;
+using Lockstep.Server.Tenancy;
+using Lockstep.Server.Tenancy.Jwt;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Lockstep.Server.Hosting;
+
+/// <summary>From <c>Authorization: Bearer</c> to the <see cref="Caller"/> of this request (RFC 6750).</summary>
+[SuppressMessage("Performance", "CA1812", Justification = "Made by the authentication services")]
+internal sealed class BearerAuthentication(
+    IOptionsMonitor<AuthenticationSchemeOptions> options,
+    ILoggerFactory logger,
+    UrlEncoder encoder,
+    JwtVerifier verifier,
+    UserDirectory users,
+    CallerContext context) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    public const string SchemeName = "Bearer";
+
+    /// <summary>The service role works for one user: the context is that user, the audit names both.</summary>
+    public const string OnBehalfOf = "Lockstep-On-Behalf-Of";
+
+    /// <summary>The claim that a caller has a user context.</summary>
+    public const string UserClaim = "lockstep:user";
+
+    private const string Prefix = "Bearer ";
+    private JwtFault? fault;
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        var header = Request.Headers.Authorization.ToString();
+        if (!header.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
+            return AuthenticateResult.NoResult();
+        switch (await verifier.VerifyAsync(header[Prefix.Length..].Trim(), Context.RequestAborted))
+        {
+            case JwtOutcome.Valid(var claims):
+                return await CallerOf(claims) is { } caller ? Success(caller, claims) : AuthenticateResult.Fail("bad on-behalf-of");
+            case JwtOutcome.Invalid(var why):
+                fault = why;
+                return AuthenticateResult.Fail(why.ToString());
+            default:
+                return AuthenticateResult.NoResult();
+        }
+    }
+
+    protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        Response.Headers.WWWAuthenticate = fault is null ? "Bearer" : "Bearer error=\"invalid_token\"";
+        var (status, code, detail) = fault switch
+        {
+            null => (401, "token_missing", "Send a token: 'Authorization: Bearer <jwt>'. './lockstep token --user you@example.com' prints one."),
+            JwtFault.KeysUnavailable => (503, "keys_unavailable", "The identity provider's keys cannot be read right now, so no token can be checked. Try again shortly."),
+            JwtFault.Expired => (401, "token_expired", "The token has expired. Get a new one."),
+            _ => (401, "token_invalid", $"The token is not accepted ({fault}). Check that it was made for this installation."),
+        };
+        await Problems.Of(status, code, detail).ExecuteAsync(Context);
+    }
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
+        Problems.Forbidden("role_required", "This token's role does not allow that call.").ExecuteAsync(Context);
+
+    private async Task<Caller?> CallerOf(JwtClaims claims)
+    {
+        var address = Context.Connection.RemoteIpAddress;
+        if (claims.Role != JwtClaims.ServiceRole)
+        {
+            var user = await users.Ensure(claims, Context.RequestAborted);
+            return new Caller(user, CallerRole.Authenticated, $"user:{user}", address, Context.TraceIdentifier);
+        }
+        var actor = $"service:{claims.Subject}";
+        if (Request.Headers[OnBehalfOf].ToString() is not { Length: > 0 } behalf)
+            return new Caller(null, CallerRole.Service, actor, address, Context.TraceIdentifier);
+        return Guid.TryParseExact(behalf, "D", out var id)
+            ? new Caller(new UserId(id), CallerRole.Service, $"{actor} for user:{id}", address, Context.TraceIdentifier)
+            : null;
+    }
+
+    private AuthenticateResult Success(Caller caller, JwtClaims claims)
+    {
+        context.Caller = caller;
+        var identity = new ClaimsIdentity(SchemeName, ClaimTypes.Name, ClaimTypes.Role);
+        identity.AddClaim(new Claim(ClaimTypes.Name, caller.Actor));
+        identity.AddClaim(new Claim(ClaimTypes.Role, claims.Role));
+        if (caller.User is { } user)
+            identity.AddClaim(new Claim(UserClaim, user.ToString()));
+        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName));
+    }
+}

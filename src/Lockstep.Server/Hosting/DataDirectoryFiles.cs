@@ -1,0 +1,71 @@
+using System.Text;
+using Lockstep.Crypto;
+
+namespace Lockstep.Server.Hosting;
+
+/// <summary>The secrets that an embedded installation keeps in its data directory, readable by its owner alone (0600).</summary>
+/// <param name="MasterKeys">As <c>LOCKSTEP_MASTER_KEYS</c> is written; null when the file is missing.</param>
+/// <param name="JwtSecret">Null when the file is missing.</param>
+internal sealed record DataDirectoryFiles(string? MasterKeys, string? JwtSecret)
+{
+    public const string MasterKeysFile = "master-keys";
+    public const string JwtSecretFile = "jwt-secret";
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>Reads them; a new installation gets new ones.</summary>
+    /// <param name="owned">Whether the database lives here too. Only then are secrets made, and a master key never beside an existing
+    /// cluster: it could not open what is sealed there, and would hide that the right key is missing.</param>
+    /// <exception cref="StartRefusedException">The directory cannot be made, read or written.</exception>
+    public static DataDirectoryFiles Open(string directory, bool owned)
+    {
+        try
+        {
+            if (owned)
+                Prepare(directory);
+            return new DataDirectoryFiles(Read(directory, MasterKeysFile), Read(directory, JwtSecretFile));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartRefusedException(
+                $"Cannot use the data directory {directory}: {e.Message} Make it writable for this user, or choose another with --data-dir.", e);
+        }
+    }
+
+    private static void Prepare(string directory)
+    {
+        // 0711: the unprivileged user of the embedded server passes through, and lists nothing.
+        Directory.CreateDirectory(directory, (UnixFileMode)0b111_001_001);
+        if (!Directory.Exists(Path.Combine(directory, "postgres")))
+        {
+            using var key = MasterKey.Generate("local-1");
+            using var line = key.RevealSetting();
+            WriteNew(directory, MasterKeysFile, line.RevealText());
+        }
+        using var secret = Secret.Random(48);
+        WriteNew(directory, JwtSecretFile, Convert.ToBase64String(secret.RevealBytes()));
+    }
+
+    /// <summary>Written whole under another name first: a kill in between leaves no half key.</summary>
+    private static void WriteNew(string directory, string name, string content)
+    {
+        var path = Path.Combine(directory, name);
+        if (File.Exists(path))
+            return;
+        var draft = $"{path}.{Environment.ProcessId}";
+        File.Delete(draft);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly };
+        using (var file = new FileStream(draft, options))
+        {
+            file.Write(Encoding.UTF8.GetBytes(content + "\n"));
+            file.Flush(flushToDisk: true);
+        }
+        File.Move(draft, path, overwrite: false);
+    }
+
+    private static string? Read(string directory, string name)
+    {
+        var path = Path.Combine(directory, name);
+        return File.Exists(path) ? File.ReadAllText(path).Trim() : null;
+    }
+}

@@ -1,0 +1,60 @@
+using System.Text.Json;
+using Lockstep.Server.Http;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Lockstep.Server.Hosting;
+
+/// <summary>What an endpoint threw becomes a problem document; its text never shows what came in or what the database said.</summary>
+internal sealed partial class Failures(ILogger<Failures> logger) : IExceptionHandler
+{
+    public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken ct)
+    {
+        if (context.RequestAborted.IsCancellationRequested)
+            return true;
+        var problem = exception switch
+        {
+            ProblemException e => Problems.Of(e.Status, e.Code, e.Message),
+            BadHttpRequestException { StatusCode: 413 } => Problems.Of(413, "body_too_large", "The body is larger than this call takes. Send less at a time."),
+            BadHttpRequestException { StatusCode: 415 } => Problems.Of(415, "json_expected", "This call takes JSON: send 'Content-Type: application/json'."),
+            BadHttpRequestException { InnerException: JsonException json } => BadJson(json),
+            JsonException json => BadJson(json),
+            BadHttpRequestException e => Problems.Of(e.StatusCode, "bad_request", "A parameter of this call is missing or cannot be read. Check the path, the query and the body against /openapi/v1.json."),
+            PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure } =>
+                Problems.Of(503, "busy", "Somebody else is changing the same thing. Try again in a moment."),
+            NpgsqlException e when e is not PostgresException || e.IsTransient => Problems.Of(503, "database_unavailable", "The database does not answer right now; nothing was stored. Try again in a moment."),
+            _ => null,
+        };
+        var retryAfter = exception is ProblemException { RetryAfter: { } wait } ? wait : TimeSpan.FromSeconds(1);
+        if (problem is null or { StatusCode: 503 })
+            Failed(context.Request.Method, context.GetEndpoint()?.DisplayName ?? "no endpoint", context.TraceIdentifier, Describe(exception));
+        problem ??= Problems.Of(500, "internal_error", $"This is a fault of the server, and it is in its log under request {context.TraceIdentifier}. Nothing was stored.");
+        if (problem.StatusCode is 503 or 429)
+            context.Response.Headers.RetryAfter = ((int)Math.Ceiling(retryAfter.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        await problem.ExecuteAsync(context);
+        return true;
+    }
+
+    private static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult BadJson(JsonException e) => Problems.Of(
+        400,
+        "invalid_json",
+        $"The body is not the JSON that this call takes: at {e.Path ?? "$"}, line {(e.LineNumber ?? 0) + 1}, {Reason(e)}");
+
+    /// <summary>The serializer's own words name our types; these name the rule.</summary>
+    private static string Reason(JsonException e) =>
+        e.Message.Contains("could not be mapped", StringComparison.Ordinal) ? "there is a member that this call does not know." :
+        e.Message.Contains("Duplicate", StringComparison.OrdinalIgnoreCase) ? "a member is there twice." :
+        e.Message.Contains("missing required", StringComparison.Ordinal) ? "a required member is missing." :
+        e.Message.StartsWith("A time is", StringComparison.Ordinal) ? e.Message :
+        e.Message.Contains("depth", StringComparison.Ordinal) ? "it is nested deeper than 32 levels." :
+        "the value has the wrong type, or the JSON is broken.";
+
+    /// <summary>Type, SQLSTATE and where it was thrown: a message may hold a row.</summary>
+    private static string Describe(Exception e) =>
+        (e is PostgresException p ? $"{p.SqlState} {p.ConstraintName} " : "") + e.GetType().Name + Environment.NewLine + e.StackTrace;
+
+    [LoggerMessage(100, LogLevel.Error, "{Method} {Endpoint} failed, request {RequestId}: {What}")]
+    private partial void Failed(string method, string endpoint, string requestId, string what);
+}

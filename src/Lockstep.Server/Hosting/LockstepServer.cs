@@ -1,0 +1,159 @@
+using System.Net.Sockets;
+using Lockstep.Server.Http;
+using Lockstep.Server.Outbound;
+using Lockstep.Server.Tenancy;
+using Lockstep.Server.Tenancy.Jwt;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Lockstep.Server.Hosting;
+
+/// <summary>The whole program in one process: settings, database, slices, web server. A table of contents.</summary>
+internal sealed class LockstepServer : IAsyncDisposable
+{
+    private readonly WebApplication app;
+    private readonly StartedDatabase database;
+    private readonly Telemetry? telemetry;
+
+    private LockstepServer(WebApplication app, StartedDatabase database, Telemetry? telemetry) =>
+        (this.app, this.database, this.telemetry) = (app, database, telemetry);
+
+    public IReadOnlyList<string> Urls => [.. app.Urls];
+
+    public IServiceProvider Services => app.Services;
+
+    public StartedDatabase Database => database;
+
+    /// <exception cref="StartRefusedException">It will not start; the message says why and what to do.</exception>
+    public static async Task<LockstepServer> Start(
+        Settings settings, Func<string, string?> environment, Action<string> progress, CancellationToken ct)
+    {
+        var database = await DatabaseStart.Start(settings, progress, ct);
+        try
+        {
+            var app = Build(settings, database);
+            var telemetry = Telemetry.Start(environment);
+            await Listen(app, settings, ct);
+            return new LockstepServer(app, database, telemetry);
+        }
+        catch
+        {
+            await database.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Serves until <paramref name="stop"/>, or until the embedded database ends by itself.</summary>
+    /// <returns>False when the database ended first.</returns>
+    public async Task<bool> Run(CancellationToken stop)
+    {
+        var asked = Task.Delay(Timeout.Infinite, stop);
+        var ended = database.Embedded?.Exited ?? new TaskCompletionSource<int>().Task;
+        return await Task.WhenAny(asked, ended) == asked;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.StopAsync();
+        await app.DisposeAsync();
+        telemetry?.Dispose();
+        await database.DisposeAsync();
+    }
+
+    private static WebApplication Build(Settings settings, StartedDatabase database)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseKestrelHttpsConfiguration().UseUrls([.. settings.Urls]).ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 1 << 20;
+        });
+        builder.Logging.ClearProviders().AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+        }).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning)
+            .AddFilter(typeof(BearerAuthentication).FullName, LogLevel.Warning)
+            // Every failure is told once, by Failures; the middleware and Npgsql would repeat it with the message, which may hold a row.
+            .AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None)
+            .AddFilter("Npgsql.Command", LogLevel.None);
+        AddGround(builder.Services, settings, database);
+        Slices.Add(builder.Services, settings);
+
+        var app = builder.Build();
+        app.UseExceptionHandler();
+        app.UseStatusCodePages(BareStatus);
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseRateLimiter();
+        app.UseAuthorization();
+        app.MapHealth();
+        app.MapOpenApi("/openapi/{documentName}.json").DisableRateLimiting();
+        app.MapTenancy();
+        Slices.Map(app);
+        return app;
+    }
+
+    private static void AddGround(IServiceCollection services, Settings settings, StartedDatabase database)
+    {
+        services.AddSingleton(TimeProvider.System).AddSingleton(database.Database).AddSingleton(settings.Jwt).AddSingleton(new KeyState(settings.Keys));
+        services.AddSingleton(new OutboundGuard(settings.OutboundAllow));
+        services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>();
+        services.AddSingleton(provider => new JwtVerifier(
+            settings.Jwt,
+            settings.Jwt.JwksUrl is { } url
+                ? new JwksKeys(new Uri(url), new HttpMessageInvoker(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5) }),
+                    provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<JwksKeys>>())
+                : null,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddScoped<CallerContext>().AddScoped(provider => provider.GetRequiredService<CallerContext>().Session);
+        // The core alone: the full set makes data-protection keys in the home directory, and nothing here uses cookies.
+        services.AddAuthenticationCore(authentication =>
+        {
+            authentication.DefaultScheme = BearerAuthentication.SchemeName;
+            authentication.AddScheme<BearerAuthentication>(BearerAuthentication.SchemeName, null);
+        });
+        services.AddWebEncoders().AddOptions<AuthenticationSchemeOptions>();
+        services.AddTransient<BearerAuthentication>();
+        services.AddAuthorizationBuilder()
+            .AddPolicy(Policies.User, policy => policy.RequireClaim(BearerAuthentication.UserClaim))
+            .AddPolicy(Policies.UserOrService, policy => policy.RequireAuthenticatedUser())
+            .AddPolicy(Policies.Service, policy => policy.RequireRole(JwtClaims.ServiceRole));
+        services.AddRateLimits(settings.RateLimit).AddApiDocument().AddExceptionHandler<Failures>().AddProblemDetails();
+        services.ConfigureHttpJsonOptions(json => StrictJson.Configure(json.SerializerOptions));
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+    }
+
+    /// <summary>404 and 405 of the router, and other answers without a body, as problem documents too.</summary>
+    private static Task BareStatus(Microsoft.AspNetCore.Diagnostics.StatusCodeContext context) => context.HttpContext.Response.StatusCode switch
+    {
+        404 => Problems.NotFound().ExecuteAsync(context.HttpContext),
+        405 => Problems.Of(405, "method_not_allowed", "This address does not take that method. See /openapi/v1.json.").ExecuteAsync(context.HttpContext),
+        413 => Problems.Of(413, "body_too_large", "The body is larger than this call takes.").ExecuteAsync(context.HttpContext),
+        415 => Problems.Of(415, "json_expected", "This call takes JSON: send 'Content-Type: application/json'.").ExecuteAsync(context.HttpContext),
+        _ => Task.CompletedTask,
+    };
+
+    private static async Task Listen(WebApplication app, Settings settings, CancellationToken ct)
+    {
+        try
+        {
+            await app.StartAsync(ct);
+        }
+        catch (IOException e)
+        {
+            await app.DisposeAsync();
+            throw new StartRefusedException(
+                $"Cannot listen on {string.Join(" or ", settings.Urls)}: {Reason(e)} Stop what listens there, or choose another address with --urls http://127.0.0.1:PORT.", e);
+        }
+    }
+
+    private static string Reason(IOException e) => e.GetBaseException() is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }
+        ? "another program uses that port."
+        : e.Message;
+}

@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text;
+using Lockstep.Crypto;
+using Lockstep.Server.Outbound;
+using Lockstep.Server.Tenancy.Jwt;
+
+namespace Lockstep.Server.Hosting;
+
+/// <summary>Everything that the environment and the command line say, read and checked once.</summary>
+/// <param name="Keys">Null: the vault starts locked.</param>
+/// <param name="RateLimit">Requests a second and caller, with bursts of ten times as many.</param>
+/// <param name="RevealLimit">Reveals an hour and actor.</param>
+internal sealed record Settings(
+    IReadOnlyList<string> Urls,
+    string DataDirectory,
+    DatabaseAddresses? Database,
+    KeyRing? Keys,
+    JwtOptions Jwt,
+    IReadOnlySet<HostPort> OutboundAllow,
+    int RateLimit,
+    int RevealLimit)
+{
+    /// <exception cref="StartRefusedException">Lists every fault at once, and no value: one may be a secret.</exception>
+    public static Settings Load(ServeOptions options, Func<string, string?> environment)
+    {
+        var faults = new List<string>();
+        var directory = Path.GetFullPath(options.DataDirectory ?? ServeOptions.DefaultDataDirectory);
+        var database = DatabaseAddresses.Read(options.Database, environment);
+        var files = DataDirectoryFiles.Open(directory, owned: database is null);
+        var settings = new Settings(
+            ReadUrls(options.Urls ?? environment("LOCKSTEP_URLS") ?? ServeOptions.DefaultUrl, faults),
+            directory,
+            database,
+            ReadKeys(environment, files, faults),
+            ReadJwt(environment, files),
+            OutboundAllowList.Parse(environment(OutboundAllowList.Setting), faults),
+            ReadNumber(environment, "LOCKSTEP_RATE_LIMIT", 200, 1, 1_000_000, faults),
+            ReadNumber(environment, "LOCKSTEP_REVEAL_LIMIT", 600, 1, 10_000_000, faults));
+        faults.AddRange(settings.Jwt.Validate());
+        return faults.Count == 0
+            ? settings
+            : throw new StartRefusedException("These settings are wrong:\n" + string.Join("\n", faults.Select(fault => $"  - {fault}")));
+    }
+
+    /// <summary>What <c>lockstep token</c> needs, without touching anything else.</summary>
+    /// <exception cref="StartRefusedException">There is no secret to sign with.</exception>
+    public static JwtOptions LoadTokenSettings(string? dataDirectory, Func<string, string?> environment)
+    {
+        var directory = Path.GetFullPath(dataDirectory ?? ServeOptions.DefaultDataDirectory);
+        var jwt = ReadJwt(environment, DataDirectoryFiles.Open(directory, owned: false));
+        if (jwt.Secret is null)
+            throw new StartRefusedException(
+                $"There is no token secret in {directory}. Start './lockstep serve' there first, name its directory with --data-dir, or set LOCKSTEP_JWT_SECRET.");
+        var faults = jwt.Validate();
+        return faults.Count == 0 ? jwt : throw new StartRefusedException(string.Join("\n", faults));
+    }
+
+    private static JwtOptions ReadJwt(Func<string, string?> environment, DataDirectoryFiles files) => new(
+        (environment("LOCKSTEP_JWT_SECRET") ?? files.JwtSecret) is { } secret ? (ReadOnlyMemory<byte>?)Encoding.UTF8.GetBytes(secret) : null,
+        environment("LOCKSTEP_JWKS_URL"),
+        environment("LOCKSTEP_JWT_ISSUER"),
+        environment("LOCKSTEP_JWT_AUDIENCE"));
+
+    private static KeyRing? ReadKeys(Func<string, string?> environment, DataDirectoryFiles files, List<string> faults)
+    {
+        switch (KeyRing.Parse(environment("LOCKSTEP_MASTER_KEYS") ?? files.MasterKeys, environment("CALDAV_ENCRYPTION_KEY")))
+        {
+            case KeyRingOutcome.Loaded(var ring) when ring.Newest is not null:
+                return ring;
+            case KeyRingOutcome.Refused(var errors):
+                faults.AddRange(errors);
+                return null;
+            default:
+                return null;
+        }
+    }
+
+    private static List<string> ReadUrls(string urls, List<string> faults)
+    {
+        var list = urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).ToList();
+        foreach (var url in list.Where(url => !Uri.TryCreate(url.Replace("*", "any", StringComparison.Ordinal), UriKind.Absolute, out var uri)
+                                              || uri.Scheme is not ("http" or "https")))
+            faults.Add($"--urls: '{url}' is not an http or https address. Write http://127.0.0.1:5080, several separated by ';'.");
+        if (list.Count == 0)
+            faults.Add("--urls: give at least one address, such as http://127.0.0.1:5080.");
+        return list;
+    }
+
+    private static int ReadNumber(Func<string, string?> environment, string name, int standard, int least, int most, List<string> faults)
+    {
+        if (environment(name) is not { Length: > 0 } text)
+            return standard;
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most)
+            return number;
+        faults.Add($"{name} is a whole number from {least} to {most}.");
+        return standard;
+    }
+}

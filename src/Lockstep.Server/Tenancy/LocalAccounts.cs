@@ -1,0 +1,55 @@
+using Lockstep.Server.Postgres;
+using Microsoft.AspNetCore.Identity;
+
+namespace Lockstep.Server.Tenancy;
+
+/// <summary>What became of making an account.</summary>
+internal abstract record AccountOutcome
+{
+    private AccountOutcome() { }
+
+    public sealed record Created(UserId User) : AccountOutcome;
+
+    /// <param name="Why">A sentence for the person who asked.</param>
+    public sealed record Refused(string Why) : AccountOutcome;
+}
+
+/// <summary>Sign-in with e-mail and password, for installations without an identity provider.</summary>
+internal sealed class LocalAccounts(Database database)
+{
+    public const int ShortestPassword = 10;
+    public const int LongestPassword = 256;
+
+    /// <summary>PBKDF2 with HMAC-SHA512, 100,000 rounds (format V3 of ASP.NET Core).</summary>
+    private static readonly PasswordHasher<LocalAccounts> Hasher = new();
+
+    /// <summary>Checked when nobody has the address, so that both answers take as long.</summary>
+    private static readonly string Nobody = Hasher.HashPassword(null!, "nobody's password");
+
+    public async Task<AccountOutcome> Create(string email, string password, CancellationToken ct)
+    {
+        if (email.Length is < 3 or > 254 || !email.Contains('@', StringComparison.Ordinal) || email.Any(char.IsWhiteSpace) || email.Contains('\0', StringComparison.Ordinal))
+            return new AccountOutcome.Refused("That is not an e-mail address.");
+        if (password.Length is < ShortestPassword or > LongestPassword)
+            return new AccountOutcome.Refused($"A password has {ShortestPassword} to {LongestPassword} characters.");
+        var user = new UserId(Guid.CreateVersion7());
+        var answer = await database.For(Caller.Service).Query(
+            new Statement("SELECT lockstep.create_account($1, $2, $3)", user.Value, email, Hasher.HashPassword(this, password)),
+            row => row.GetString(0),
+            ct);
+        return answer.Single() == "created"
+            ? new AccountOutcome.Created(user)
+            : new AccountOutcome.Refused("There is an account with this e-mail address already.");
+    }
+
+    /// <returns>Null for an unknown address and for a wrong password alike.</returns>
+    public async Task<UserId?> SignIn(string email, string password, CancellationToken ct)
+    {
+        var found = (await database.For(Caller.Service).Query(
+            new Statement("SELECT user_id, password_hash FROM lockstep.find_account($1)", email),
+            row => (User: new UserId(row.GetGuid(0)), Hash: row.GetString(1)),
+            ct)).Cast<(UserId User, string Hash)?>().SingleOrDefault();
+        var verdict = Hasher.VerifyHashedPassword(this, found?.Hash ?? Nobody, password);
+        return found is { } account && verdict != PasswordVerificationResult.Failed ? account.User : null;
+    }
+}

@@ -1,0 +1,41 @@
+using System.Collections.Concurrent;
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy.Jwt;
+
+namespace Lockstep.Server.Tenancy;
+
+/// <summary>Makes the user of a verified token on first sight, and remembers for a while whom it has seen.</summary>
+internal sealed class UserDirectory(Database database, JwtOptions options, TimeProvider time)
+{
+    /// <summary>How long a known user costs no round trip. A user deleted meanwhile is made again after it.</summary>
+    private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(5);
+
+    private const int MaximumRemembered = 100_000;
+
+    private readonly ConcurrentDictionary<(UserId Id, string? VerifiedEmail), DateTimeOffset> seen = new();
+
+    public async ValueTask<UserId> Ensure(JwtClaims claims, CancellationToken ct)
+    {
+        var user = new UserId(SubjectId.Of(claims, options));
+        var key = (user, claims.EmailVerified ? claims.Email : null);
+        if (seen.TryGetValue(key, out var until) && until > time.GetUtcNow())
+            return user;
+        await database.For(Caller.Service).Query(
+            new Statement(
+                "SELECT lockstep.ensure_user($1, $2, $3, $4, $5)",
+                user.Value, claims.Issuer, claims.Subject, claims.Email, claims.EmailVerified),
+            row => row.GetBoolean(0),
+            ct);
+        if (seen.Count >= MaximumRemembered)
+            seen.Clear();
+        seen[key] = time.GetUtcNow() + Remembered;
+        return user;
+    }
+
+    /// <summary>After a deletion: the next token of this user makes it anew.</summary>
+    public void Forget(UserId user)
+    {
+        foreach (var key in seen.Keys.Where(key => key.Id == user))
+            seen.TryRemove(key, out _);
+    }
+}
