@@ -1,0 +1,96 @@
+using System.Net;
+using Lockstep.Tests.Support;
+using Shouldly;
+using Xunit;
+
+namespace Lockstep.Tests.Tenancy;
+
+public sealed class WorkspaceTests(LockstepApp app) : IClassFixture<LockstepApp>
+{
+    [Fact]
+    public async Task Who_makes_a_workspace_owns_it()
+    {
+        var made = await app.As("founder").PostAsync("/v1/workspaces", new { name = "Acme" }).ShouldBeAsync(HttpStatusCode.Created);
+        var listed = await app.As("founder").GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK);
+        listed["items"]!.AsArray().Count(item => item!.Id() == made.Id() && item!.Text("role") == "owner").ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_stranger_sees_nothing_and_gets_the_404_of_an_unknown_id_on_every_verb()
+    {
+        var made = await app.As("insider").PostAsync("/v1/workspaces", new { name = "Secret" }).ShouldBeAsync(HttpStatusCode.Created);
+        var stranger = app.As("stranger");
+        (await stranger.GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Count.ShouldBe(0);
+        foreach (var id in new[] { made.Id(), Guid.CreateVersion7() })
+        {
+            await stranger.GetAsync($"/v1/workspaces/{id}/members").ShouldBeProblemAsync(404, "not_found");
+            await stranger.DeleteAsync($"/v1/workspaces/{id}").ShouldBeProblemAsync(404, "not_found");
+            await stranger.PostAsync($"/v1/workspaces/{id}/members", new { userId = app.UserId("stranger"), role = "owner" }).ShouldBeProblemAsync(404, "not_found");
+            await stranger.PostAsync($"/v1/workspaces/{id}/members", new { email = "x@example.com", role = "admin" }).ShouldBeProblemAsync(404, "not_found");
+            await stranger.DeleteAsync($"/v1/workspaces/{id}/members/{app.UserId("insider")}").ShouldBeProblemAsync(404, "not_found");
+        }
+    }
+
+    [Fact]
+    public async Task Only_owners_make_owners_and_the_last_one_stays()
+    {
+        var owner = app.As("o1");
+        var id = (await owner.PostAsync("/v1/workspaces", new { name = "Roles" }).ShouldBeAsync(HttpStatusCode.Created)).Id();
+        await app.As("a1").GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK);
+        await owner.PostAsync($"/v1/workspaces/{id}/members", new { userId = app.UserId("a1"), role = "admin" }).ShouldBeAsync(HttpStatusCode.OK);
+        var admin = app.As("a1");
+        await admin.PostAsync($"/v1/workspaces/{id}/members", new { userId = app.UserId("a1"), role = "owner" }).ShouldBeProblemAsync(403, "role_required");
+        await admin.DeleteAsync($"/v1/workspaces/{id}/members/{app.UserId("o1")}").ShouldBeProblemAsync(403, "role_required");
+        await owner.DeleteAsync($"/v1/workspaces/{id}/members/{app.UserId("o1")}").ShouldBeProblemAsync(409, "last_owner");
+        await owner.DeleteAsync("/v1/users/me").ShouldBeProblemAsync(409, "last_owner");
+        await admin.DeleteAsync($"/v1/workspaces/{id}/members/{app.UserId("a1")}").ShouldBeAsync(HttpStatusCode.NoContent);
+    }
+
+    [Fact]
+    public async Task An_invitation_answers_alike_for_known_and_unknown_addresses_and_is_accepted_by_a_verified_one()
+    {
+        var owner = app.As("host");
+        var id = (await owner.PostAsync("/v1/workspaces", new { name = "Party" }).ShouldBeAsync(HttpStatusCode.Created)).Id();
+        await app.As("known").GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK);
+        foreach (var guest in new[] { "known@example.com", "unknown@example.com" })
+            (await owner.PostAsync($"/v1/workspaces/{id}/members", new { email = guest, role = "member" }).ShouldBeAsync(HttpStatusCode.Accepted))
+                .ToJsonString().ShouldBe("""{"status":"invited"}""");
+        var arrived = await app.As("unknown").GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK);
+        arrived["items"]!.AsArray().Single()!.Text("role").ShouldBe("member");
+    }
+
+    [Fact]
+    public async Task Deleting_a_user_takes_the_workspaces_that_were_the_users_alone()
+    {
+        var loner = app.As("loner");
+        var id = (await loner.PostAsync("/v1/workspaces", new { name = "Alone" }).ShouldBeAsync(HttpStatusCode.Created)).Id();
+        await loner.DeleteAsync("/v1/users/me").ShouldBeAsync(HttpStatusCode.NoContent);
+        (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.workspaces WHERE id = $1", id)).ShouldBe(0);
+        (await app.ScalarAsync<long>("SELECT count(*) FROM auth.users WHERE id = $1", app.UserId("loner"))).ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData("""{"name":"A","slug":"No Good"}""", 422, "invalid_request")]
+    [InlineData("""{"name":""}""", 422, "invalid_request")]
+    [InlineData("""{"name":"A","unknown":1}""", 400, "invalid_json")]
+    [InlineData("""{"name":"A","name":"B"}""", 400, "invalid_json")]
+    [InlineData("""{"name":"A"} trailing""", 400, "invalid_json")]
+    [InlineData("""{"name":null}""", 400, "invalid_json")]
+    [InlineData("""{}""", 400, "invalid_json")]
+    [InlineData("""[]""", 400, "invalid_json")]
+    [InlineData("", 400, "bad_request")]
+    public async Task Bad_input_is_refused_with_a_reason_and_nothing_is_stored(string body, int status, string code)
+    {
+        var client = app.As("clumsy");
+        await client.SendRawAsync(HttpMethod.Post, "/v1/workspaces", body).ShouldBeProblemAsync(status, code);
+        (await client.GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Deep_nesting_and_large_bodies_are_refused_before_the_database()
+    {
+        var client = app.As("bomber");
+        await client.SendRawAsync(HttpMethod.Post, "/v1/workspaces", new string('[', 10_000)).ShouldBeProblemAsync(400, "invalid_json");
+        await client.SendRawAsync(HttpMethod.Post, "/v1/workspaces", $$"""{"name":"{{new string('x', 2 << 20)}}"}""").ShouldBeProblemAsync(413, "body_too_large");
+    }
+}
