@@ -23,7 +23,7 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
         new CaldavDiscovery(exchange, account.Url).ListAsync(home, "1", ct);
 
     /// <summary>The idle poll: one request tells of every calendar in a home whether it changed. A calendar that is missing from
-    /// the answer was not listed; that alone does not mean that its events are gone.</summary>
+    /// the answer was not listed; that alone does not mean that its events are gone. Some servers list the home itself too.</summary>
     public Task<CaldavAnswer<PollReport>> PollHomeAsync(Href home, CancellationToken ct) => PollAsync(home, "1", ct);
 
     /// <summary>The idle poll of one calendar that no home lists.</summary>

@@ -76,9 +76,9 @@ internal sealed class DavExchange(DavTransport transport, CaldavOptions options,
         }
     }
 
-    private static CaldavFailure Wrapped(string host, DavResource resource, int status) => status switch
+    private static CaldavFailure Wrapped(string host, DavResource resource, int status) =>
+        Failures.OfPrecondition(host, status, resource.Error) ?? status switch
     {
-        _ when resource.Error == "no-uid-conflict" => new CaldavFailure.Conflict(host, resource.Error),
         401 => new CaldavFailure.Unauthorized(host),
         403 => new CaldavFailure.Forbidden(host, resource.Error),
         404 or 410 => new CaldavFailure.NotFound(host, resource.Href.Path),

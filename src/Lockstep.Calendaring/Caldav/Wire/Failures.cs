@@ -34,11 +34,7 @@ internal static class Failures
         var host = response.Host;
         var body = status is >= 400 and < 500 && !response.IsHtml ? await PeekAsync(response, ct).ConfigureAwait(false) : null;
         var precondition = DavError.PreconditionIn(body);
-        if (precondition == "valid-sync-token")
-            return new CaldavFailure.TokenInvalid();
-        if (precondition == "no-uid-conflict")
-            return new CaldavFailure.Conflict(host, precondition);
-        return status switch
+        return OfPrecondition(host, status, precondition) ?? status switch
         {
             401 => new CaldavFailure.Unauthorized(host),
             403 when DavError.IsQuota(body) => new CaldavFailure.Throttled(host, RetryAfter(response.Headers.RetryAfter, time)),
@@ -53,6 +49,21 @@ internal static class Failures
             _ => new CaldavFailure.NotCaldav(host),
         };
     }
+
+    /// <summary>
+    /// Some preconditions mean more than the status that they come with: Xandikos refuses garbage with 412, which read as
+    /// "changed in the meantime" would be tried again for ever.
+    /// </summary>
+    public static CaldavFailure? OfPrecondition(string host, int status, string? precondition) => precondition switch
+    {
+        "valid-sync-token" => new CaldavFailure.TokenInvalid(),
+        "no-uid-conflict" => new CaldavFailure.Conflict(host, precondition),
+        // RFC 4791 section 5.3.2.1.
+        "valid-calendar-data" or "valid-calendar-object-resource" or "supported-calendar-data" or "supported-calendar-component"
+            or "max-resource-size" or "min-date-time" or "max-date-time" or "max-instances" or "max-attendees-per-instance"
+            => new CaldavFailure.Rejected(host, status, precondition),
+        _ => null,
+    };
 
     private static async Task<byte[]?> PeekAsync(DavResponse response, CancellationToken ct)
     {

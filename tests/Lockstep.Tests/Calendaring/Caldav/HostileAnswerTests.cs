@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Lockstep.Calendaring.Caldav;
 using NodaTime;
@@ -31,6 +33,20 @@ public sealed class HostileAnswerTests(FakeCaldavServer server) : IClassFixture<
         server.To("/put/x.ics").ShouldHaveSingleItem().Headers["If-None-Match"].ShouldBe("*");
         server.To("/put/x.ics").Single().Headers.ContainsKey("Expect").ShouldBeFalse();
         server.To("/put/x.ics").Single().Headers["User-Agent"].ShouldBe("Lockstep/0.1");
+    }
+
+    [Theory]
+    [InlineData("<C:valid-calendar-data/>", typeof(CaldavFailure.Rejected))]
+    [InlineData("<C:no-uid-conflict/>", typeof(CaldavFailure.Conflict))]
+    public async Task A_precondition_says_more_than_the_412_around_it(string error, Type expected)
+    {
+        server.Answer("/put/wrapped.ics", _ => FakeAnswer.Multistatus(
+            $"<D:response><D:href>/put/wrapped.ics</D:href><D:status>HTTP/1.1 412 Precondition Failed</D:status><D:error>{error}</D:error></D:response>"));
+        server.Answer("/put/plain.ics", _ => FakeAnswer.Xml(
+            412, $"<D:error xmlns:D='DAV:' xmlns:C='urn:ietf:params:xml:ns:caldav'>{error}</D:error>"));
+
+        (await Client().PutAsync(At("/put/wrapped.ics"), "BEGIN", null, Ct)).Failure.ShouldBeOfType(expected);
+        (await Client().PutAsync(At("/put/plain.ics"), "BEGIN", null, Ct)).Failure.ShouldBeOfType(expected);
     }
 
     [Fact]
@@ -240,6 +256,27 @@ public sealed class HostileAnswerTests(FakeCaldavServer server) : IClassFixture<
 
         (await Client().ListEtagsAsync(At("/deep/"), Ct)).Failure
             .ShouldBeOfType<CaldavFailure.Unreachable>().Reason.ShouldBe(UnreachableReason.BrokenOff);
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_answer_in_time_is_unreachable()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        var url = new Uri($"http://{silent.LocalEndpoint}/");
+        var client = Clients.For(url, options: Clients.Options with { ResponseTimeout = TimeSpan.FromMilliseconds(200) });
+
+        (await client.ListEtagsAsync(Href.Of(url), Ct)).Failure
+            .ShouldBeOfType<CaldavFailure.Unreachable>().Reason.ShouldBe(UnreachableReason.TimedOut);
+    }
+
+    [Fact]
+    public async Task Only_the_callers_own_cancellation_throws()
+    {
+        using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        await cancelled.CancelAsync();
+
+        await Should.ThrowAsync<OperationCanceledException>(() => Client().ListEtagsAsync(At("/never/"), cancelled.Token));
     }
 
     [Theory]

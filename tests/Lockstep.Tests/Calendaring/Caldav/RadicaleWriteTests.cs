@@ -94,6 +94,18 @@ public sealed class RadicaleWriteTests(RadicaleServer radicale) : IClassFixture<
     }
 
     [Fact]
+    public async Task Many_writes_in_a_row_survive_a_server_that_closes_every_connection()
+    {
+        var calendar = await CalendarAsync("row");
+        var client = Client;
+
+        for (var i = 0; i < 50; i++)
+            (await client.PutAsync(calendar.Member($"e{i}.ics"), DavProbe.Event($"row-e{i}", "Row"), null, Ct)).Failure.ShouldBeNull();
+
+        (await Other.ListAsync("row", Ct)).Count.ShouldBe(50);
+    }
+
+    [Fact]
     public async Task A_server_that_died_is_unreachable_and_never_an_empty_calendar()
     {
         await using var own = await RadicaleServer.StartAsync(Ct);
