@@ -56,7 +56,9 @@ internal sealed class DavExchange(DavTransport transport, CaldavOptions options,
         if ((int)response.Status != 207)
         {
             using (response)
-                return response.IsHtml && (int)response.Status == 200 ? new CaldavFailure.NotCaldav(response.Host) : new Written(response.ETag);
+                return response.IsHtml && (int)response.Status == 200
+                    ? new CaldavFailure.NotCaldav(response.Host)
+                    : new Written(response.ETag);
         }
 
         var etag = response.ETag;
@@ -78,16 +80,16 @@ internal sealed class DavExchange(DavTransport transport, CaldavOptions options,
 
     private static CaldavFailure Wrapped(string host, DavResource resource, int status) =>
         Failures.OfPrecondition(host, status, resource.Error) ?? status switch
-    {
-        401 => new CaldavFailure.Unauthorized(host),
-        403 => new CaldavFailure.Forbidden(host, resource.Error),
-        404 or 410 => new CaldavFailure.NotFound(host, resource.Href.Path),
-        409 => new CaldavFailure.Conflict(host, resource.Error),
-        412 => new CaldavFailure.PreconditionFailed(),
-        429 or 503 => new CaldavFailure.Throttled(host, null),
-        >= 500 => new CaldavFailure.ServerError(host, status),
-        _ => new CaldavFailure.Rejected(host, status, resource.Error),
-    };
+        {
+            401 => new CaldavFailure.Unauthorized(host),
+            403 => new CaldavFailure.Forbidden(host, resource.Error),
+            404 or 410 => new CaldavFailure.NotFound(host, resource.Href.Path),
+            409 => new CaldavFailure.Conflict(host, resource.Error),
+            412 => new CaldavFailure.PreconditionFailed(),
+            429 or 503 => new CaldavFailure.Throttled(host, null),
+            >= 500 => new CaldavFailure.ServerError(host, status),
+            _ => new CaldavFailure.Rejected(host, status, resource.Error),
+        };
 }
 
 /// <summary>A write that the server accepted.</summary>
