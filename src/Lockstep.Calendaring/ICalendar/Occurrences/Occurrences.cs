@@ -1,0 +1,59 @@
+using NodaTime;
+
+namespace Lockstep.Calendaring.ICalendar;
+
+/// <summary>Expands the events of a document into occurrences.</summary>
+public static class Occurrences
+{
+    /// <summary>Work for one UID, in days looked at and instances made.</summary>
+    private const int WorkPerSeries = 200_000;
+
+    /// <summary>Work for a whole document.</summary>
+    private const int WorkPerDocument = 4_000_000;
+
+    /// <summary>
+    /// The occurrences of all VEVENTs that overlap the window, in the order of their start, made while they are read.
+    /// Those that begin before the window and end in it are among them; times are not clipped.
+    /// </summary>
+    /// <param name="userZone">Whose midnight all-day events, and whose clock floating ones, are on.</param>
+    /// <param name="report">Filled while the answer is read. What could not be expanded must not be called free.</param>
+    public static IEnumerable<Occurrence> Expand(
+        CalendarDocument document, Interval window, DateTimeZone userZone, ExpansionReport? report = null)
+    {
+        ArgumentNullException.ThrowIfNull(document);
+        ArgumentNullException.ThrowIfNull(userZone);
+        return Read(document, Window.Of(window), userZone, report ?? new ExpansionReport());
+    }
+
+    private static IEnumerable<Occurrence> Read(CalendarDocument document, Window window, DateTimeZone userZone, ExpansionReport report)
+    {
+        var queue = new PriorityQueue<OccurrenceStream, (Instant Start, int Order)>();
+        var all = new WorkBudget(WorkPerDocument);
+        var order = 0;
+        foreach (var series in Series(document, new ZoneResolver(document, userZone), report))
+            foreach (var stream in series.Streams(window, new WorkBudget(WorkPerSeries, all), report))
+                if (stream.MoveNext())
+                    queue.Enqueue(stream, (stream.Current.Start, order++));
+        while (queue.TryDequeue(out var stream, out var at))
+        {
+            yield return stream.Current;
+            if (stream.MoveNext())
+                queue.Enqueue(stream, (stream.Current.Start, at.Order));
+        }
+    }
+
+    private static List<EventSeries> Series(CalendarDocument document, ZoneResolver zones, ExpansionReport report)
+    {
+        var all = new List<EventSeries>();
+        var byUid = new Dictionary<string, EventSeries>(StringComparer.Ordinal);
+        foreach (var component in document.ComponentsNamed("VEVENT"))
+        {
+            if (EventView.Of(component, zones, report) is not { } view)
+                continue;
+            if (view.Uid.Length == 0 || !byUid.TryGetValue(view.Uid, out var series))
+                all.Add(series = byUid[view.Uid] = new EventSeries());
+            series.Add(view);
+        }
+        return all;
+    }
+}

@@ -1,0 +1,39 @@
+using System.Collections.Frozen;
+using NodaTime;
+using NodaTime.TimeZones;
+
+namespace Lockstep.Calendaring.ICalendar;
+
+/// <summary>Zones that a name alone tells: the tz database and Windows names.</summary>
+internal static class KnownZones
+{
+    private static readonly FrozenDictionary<string, string> Iana =
+        DateTimeZoneProviders.Tzdb.Ids.ToFrozenDictionary(id => id, StringComparer.OrdinalIgnoreCase);
+
+    private static readonly FrozenDictionary<string, string> Windows =
+        TzdbDateTimeZoneSource.Default.WindowsMapping.PrimaryMapping.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+
+    public static ResolvedZone? Find(string tzId)
+    {
+        if (FindIana(tzId) is { } zone)
+            return new ResolvedZone(zone, ZoneSource.Iana);
+        if (Windows.TryGetValue(tzId.Trim(), out var id) && DateTimeZoneProviders.Tzdb.GetZoneOrNull(id) is { } mapped)
+            return new ResolvedZone(mapped, ZoneSource.Windows);
+        return null;
+    }
+
+    /// <summary>Finds <c>Europe/Berlin</c> also as <c>/mozilla.org/20070129_1/Europe/Berlin</c> or <c>europe/berlin</c>.</summary>
+    public static DateTimeZone? FindIana(string name)
+    {
+        name = name.Trim().Trim('"').Replace(' ', '_');
+        if (DateTimeZoneProviders.Tzdb.GetZoneOrNull(name) is { } zone)
+            return zone;
+        for (var rest = name; ; rest = rest[(rest.IndexOf('/', StringComparison.Ordinal) + 1)..])
+        {
+            if (Iana.TryGetValue(rest, out var id) && (rest.Length == name.Length || id.Contains('/', StringComparison.Ordinal)))
+                return DateTimeZoneProviders.Tzdb[id];
+            if (!rest.Contains('/', StringComparison.Ordinal))
+                return null;
+        }
+    }
+}
