@@ -68,13 +68,7 @@ public static class CalendarEditing
     public static CalendarComponent AddComponent(this CalendarComponent component, string name)
     {
         ArgumentNullException.ThrowIfNull(component);
-        var document = component.Document;
-        var added = new CalendarComponent(name, ContentLineWriter.Write("BEGIN", [], name, document.LineEnd), document)
-        {
-            End = ContentLineWriter.Write("END", [], name, document.LineEnd),
-        };
-        component.Insert(component.Nodes.Count, added);
-        return added;
+        return component.InsertComponent(component.Nodes.Count, name);
     }
 
     /// <summary>Takes the component, all of its lines, out of its parent.</summary>
@@ -88,6 +82,17 @@ public static class CalendarEditing
 
     internal static ContentLine Ended(ContentLine line, CalendarDocument document) =>
         line.Reread((byte[])[.. line.Raw.Span, .. document.LineEnd]);
+
+    internal static CalendarComponent InsertComponent(this CalendarComponent component, int index, string name)
+    {
+        var document = component.Document;
+        var added = new CalendarComponent(name, ContentLineWriter.Write("BEGIN", [], name, document.LineEnd), document)
+        {
+            End = ContentLineWriter.Write("END", [], name, document.LineEnd),
+        };
+        component.Insert(index, added);
+        return added;
+    }
 
     internal static void Insert(this CalendarComponent component, int index, CalendarNode node)
     {

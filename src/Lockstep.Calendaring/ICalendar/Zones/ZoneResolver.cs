@@ -36,6 +36,10 @@ public sealed class ZoneResolver
         _ => UserZone,
     };
 
+    /// <summary>The instant of a time; a date begins at its zone's midnight.</summary>
+    public Instant ToInstant(CalendarTime time) =>
+        Instant.FromUnixTimeSeconds(new ZoneClock(ZoneOf(time)).ToUnix(Civil.Seconds(time.Local)));
+
     private ResolvedZone FromDocument(string tzId)
     {
         foreach (var timeZone in document.ComponentsNamed("VTIMEZONE"))
