@@ -10,7 +10,7 @@ internal readonly record struct EventLength(int Days, long Seconds)
     public bool IsNegative => Days < 0 || Seconds < 0;
 
     /// <summary>At least how many seconds before a window an instance must start to be over when it begins.</summary>
-    public long Reach => ((Days + 1) * Civil.SecondsPerDay) + Seconds;
+    public long Reach => (Days == 0 ? 0 : (Days + 1) * Civil.SecondsPerDay) + Seconds;
 
     /// <summary>Without DTEND and DURATION: a date lasts a day, a time has no length (RFC 5545 section 3.6.1).</summary>
     public static EventLength Default(bool isDate) => new(isDate ? 1 : 0, 0);

@@ -61,14 +61,22 @@ internal abstract class OccurrenceStream
             Segment segment, IReadOnlyList<Instance> dates, Exclusions exclusions, Window window, WorkBudget budget, ExpansionReport report)
         {
             (this.segment, this.window, this.budget, this.report) = (segment, window, budget, report);
-            // Two days cover every offset from UTC and every gap.
-            const long Margin = 2 * Civil.SecondsPerDay;
-            var shift = Math.Abs(segment.Shift);
-            var from = Math.Max(window.Start - segment.Described.Length.Reach - shift, segment.From) - Margin;
-            var limit = Math.Min(window.End + shift, segment.To) + Margin;
+            var (master, shift) = (segment.Master, Math.Abs(segment.Shift));
+            var from = Math.Max(Math.Max(window.Start - segment.Described.Length.Reach - shift, segment.From), master.StartUnix);
+            var limit = Math.Max(Math.Min(window.End + shift, segment.To), master.StartUnix);
+            set = new RecurrenceSet(
+                master,
+                dates,
+                exclusions,
+                master.Clock.ToLocal(Math.Min(from, Civil.MaxSeconds)) - Margin(master),
+                master.Clock.ToLocal(Math.Min(limit, Civil.MaxSeconds)) + Civil.SecondsPerDay,
+                budget);
             reached = Math.Max(window.Start, segment.Master.StartUnix);
-            set = new RecurrenceSet(segment.Master, dates, exclusions, from, limit, budget);
         }
+
+        /// <summary>A start in a gap moves on by as much; one gap, in Samoa, had a day. Rules of minutes cannot look back that far.</summary>
+        private static long Margin(EventView master) =>
+            master.Rules.Exists(rule => rule.Frequency < Frequency.Hourly) ? 3 * 3600 : 2 * Civil.SecondsPerDay;
 
         protected override Occurrence? Next()
         {

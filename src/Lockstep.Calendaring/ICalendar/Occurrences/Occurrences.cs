@@ -6,7 +6,7 @@ namespace Lockstep.Calendaring.ICalendar;
 public static class Occurrences
 {
     /// <summary>Work for one UID, in days looked at and instances made.</summary>
-    private const int WorkPerSeries = 200_000;
+    private const int WorkPerSeries = 400_000;
 
     /// <summary>Work for a whole document.</summary>
     private const int WorkPerDocument = 4_000_000;

@@ -10,8 +10,8 @@ namespace Lockstep.Calendaring.ICalendar;
 /// </remarks>
 internal sealed class ZoneClock(DateTimeZone zone)
 {
-    private long start = long.MaxValue;
-    private long end = long.MinValue;
+    private long start = long.MaxValue / 2;
+    private long end = long.MinValue / 2;
     private long offset;
 
     public DateTimeZone Zone => zone;
