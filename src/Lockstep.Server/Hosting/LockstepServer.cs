@@ -86,6 +86,8 @@ internal sealed class LockstepServer : IAsyncDisposable
         Slices.Add(builder.Services, settings);
 
         var app = builder.Build();
+        // Listens from the start, not from the first look at /metrics.
+        app.Services.GetRequiredService<PrometheusText>();
         app.UseExceptionHandler();
         app.UseStatusCodePages(BareStatus);
         app.UseRouting();
