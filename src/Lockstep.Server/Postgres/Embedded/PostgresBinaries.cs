@@ -43,7 +43,7 @@ internal sealed partial record PostgresBinaries(string Directory, int MajorVersi
         }
         if (found.Count > 0)
             found[0].RequireUsable();
-        return NpmPostgres.Installed() ?? await InstallAsync(progress, ct);
+        return await InstallAsync(progress, ct);
     }
 
     /// <summary>What is in this directory; null when it does not hold a server that runs.</summary>
