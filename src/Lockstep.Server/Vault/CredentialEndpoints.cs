@@ -1,0 +1,125 @@
+using Lockstep.Server.Http;
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Routing;
+
+namespace Lockstep.Server.Vault;
+
+/// <summary><c>/v1/credentials</c>.</summary>
+internal static class CredentialEndpoints
+{
+    private const int MostPerPage = 200;
+    private const int UsualPerPage = 50;
+
+    public static void MapCredentials(this IEndpointRouteBuilder routes)
+    {
+        var group = routes.MapGroup("/v1/credentials").RequireAuthorization(Policies.UserOrService).WithTags("Credentials")
+            .AddEndpointFilter((context, next) =>
+            {
+                // On refusals too: nothing of the vault belongs into a cache.
+                context.HttpContext.Response.Headers.CacheControl = "no-store";
+                return next(context);
+            })
+            .ProducesProblem(401).ProducesProblem(404);
+        group.MapPost("", Store).WithName("storeCredential").WithSummary("Store a credential")
+            .ProducesProblem(403).ProducesProblem(409).ProducesProblem(422).ProducesProblem(503);
+        group.MapGet("", List).WithName("listCredentials").WithSummary("List credentials, without their values").ProducesProblem(422);
+        group.MapGet("/{id:guid}", Get).WithName("getCredential").WithSummary("Get a credential, without its value");
+        group.MapPatch("/{id:guid}", Update).WithName("updateCredential").WithSummary("Change what describes a credential")
+            .ProducesProblem(409).ProducesProblem(422);
+        group.MapDelete("/{id:guid}", Delete).WithName("deleteCredential").WithSummary("Delete a credential and its former values").ProducesProblem(409);
+        group.MapPost("/{id:guid}/reveal", Reveal).WithName("revealCredential").WithSummary("Reveal the value; the activity log names you and the purpose")
+            .ProducesProblem(409).ProducesProblem(422).ProducesProblem(429).ProducesProblem(503);
+        group.MapPost("/{id:guid}/rotate", Rotate).WithName("rotateCredential").WithSummary("Replace the value; the former one is kept")
+            .ProducesProblem(409).ProducesProblem(422).ProducesProblem(503);
+        group.MapPost("/{id:guid}/revoke", Revoke).WithName("revokeCredential").WithSummary("Revoke for good");
+        group.MapPost("/{id:guid}/rollback", Rollback).WithName("rollbackCredential").WithSummary("Make a former value current again, as a new version")
+            .ProducesProblem(409).ProducesProblem(422).ProducesProblem(503);
+        group.MapGet("/{id:guid}/versions", Versions).WithName("listCredentialVersions").WithSummary("List the current and the kept former values, masked");
+    }
+
+    private static async Task<Results<Created<CredentialView>, ProblemHttpResult>> Store(
+        StoreCredentialRequest request, TenantSession session, CredentialVault vault, CancellationToken ct)
+    {
+        using var value = request.Value;
+        return await vault.Store(session, request.ToCredential(), ct) switch
+        {
+            StoreOutcome.Stored stored => TypedResults.Created($"/v1/credentials/{stored.Credential.Id}", stored.Credential),
+            var refused => CredentialProblems.Of(refused),
+        };
+    }
+
+    private static async Task<Results<Ok<Page<CredentialView>>, ProblemHttpResult>> List(
+        TenantSession session,
+        CredentialVault vault,
+        CancellationToken ct,
+        string? provider = null,
+        CredentialType? type = null,
+        CredentialScope? scope = null,
+        Guid? workspaceId = null,
+        Guid? after = null,
+        int limit = UsualPerPage)
+    {
+        if (limit is < 1 or > MostPerPage)
+            return Problems.Invalid("limit", $"is {limit}; it goes from 1 to {MostPerPage}.");
+        var filter = new CredentialFilter(
+            provider, type, scope,
+            workspaceId is { } workspace ? new WorkspaceId(workspace) : null,
+            after is { } last ? new CredentialId(last) : null,
+            limit);
+        return TypedResults.Ok(await vault.List(session, filter, ct));
+    }
+
+    private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Get(
+        Guid id, TenantSession session, CredentialVault vault, CancellationToken ct) =>
+        await vault.Get(session, new CredentialId(id), ct) is { } credential ? TypedResults.Ok(credential) : Problems.NotFound();
+
+    private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Update(
+        Guid id, UpdateCredentialRequest request, TenantSession session, CredentialVault vault, CancellationToken ct) =>
+        Answer(await vault.Update(session, new CredentialId(id), request.ToChanges(), ct));
+
+    private static async Task<Results<NoContent, ProblemHttpResult>> Delete(
+        Guid id, TenantSession session, CredentialVault vault, CancellationToken ct) =>
+        await vault.Delete(session, new CredentialId(id), ct) switch
+        {
+            DeleteOutcome.Deleted => TypedResults.NoContent(),
+            var refused => CredentialProblems.Of(refused),
+        };
+
+    private static async Task<Results<Ok<RevealAnswer>, ProblemHttpResult>> Reveal(
+        Guid id, RevealRequest request, TenantSession session, CredentialVault vault, HttpResponse response, CancellationToken ct)
+    {
+        var outcome = await vault.Reveal(session, new CredentialId(id), request.Purpose, ct);
+        if (outcome is not RevealOutcome.Revealed revealed)
+            return CredentialProblems.Of(outcome, response);
+        response.RegisterForDispose(revealed.Value);
+        return TypedResults.Ok(new RevealAnswer(revealed.Value, revealed.Version));
+    }
+
+    private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Rotate(
+        Guid id, RotateRequest request, TenantSession session, CredentialVault vault, CancellationToken ct)
+    {
+        using var value = request.Value;
+        return Answer(await vault.Rotate(session, new CredentialId(id), value, request.ExpectedVersion, ct));
+    }
+
+    private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Revoke(
+        Guid id, TenantSession session, CredentialVault vault, CancellationToken ct) =>
+        Answer(await vault.Revoke(session, new CredentialId(id), ct));
+
+    private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Rollback(
+        Guid id, RollbackRequest request, TenantSession session, CredentialVault vault, CancellationToken ct) =>
+        Answer(await vault.Rollback(session, new CredentialId(id), request.Version, ct));
+
+    private static async Task<Results<Ok<CredentialVersionsAnswer>, ProblemHttpResult>> Versions(
+        Guid id, TenantSession session, CredentialVault vault, CancellationToken ct) =>
+        await vault.Versions(session, new CredentialId(id), ct) is { Count: > 0 } versions
+            ? TypedResults.Ok(new CredentialVersionsAnswer(versions))
+            : Problems.NotFound();
+
+    private static Results<Ok<CredentialView>, ProblemHttpResult> Answer(ChangeOutcome outcome) =>
+        outcome is ChangeOutcome.Changed changed ? TypedResults.Ok(changed.Credential) : CredentialProblems.Of(outcome);
+}

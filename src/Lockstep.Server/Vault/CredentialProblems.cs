@@ -1,0 +1,78 @@
+using System.Globalization;
+using Lockstep.Server.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Lockstep.Server.Vault;
+
+/// <summary>What the outcomes that are no success say over HTTP.</summary>
+internal static class CredentialProblems
+{
+    public static ProblemHttpResult Of(StoreOutcome outcome) => outcome switch
+    {
+        StoreOutcome.Invalid invalid => Problems.Invalid(invalid.Errors),
+        StoreOutcome.NameTaken => NameTaken(),
+        StoreOutcome.UnknownWorkspace => Problems.NotFound(),
+        StoreOutcome.ScopeForbidden => Problems.Forbidden(
+            "scope_forbidden", "Only the service role, without a user context, stores SYSTEM credentials. Use scope USER or WORKSPACE."),
+        _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no problem."),
+    };
+
+    public static ProblemHttpResult Of(ChangeOutcome outcome) => outcome switch
+    {
+        ChangeOutcome.Invalid invalid => Problems.Invalid(invalid.Errors),
+        ChangeOutcome.NotFound => Problems.NotFound(),
+        ChangeOutcome.NameTaken => NameTaken(),
+        ChangeOutcome.Revoked => Revoked(),
+        ChangeOutcome.VersionConflict { Current: { } current } => Problems.Conflict(
+            "version_conflict", $"Version {current} is current, not the expected one. Read the credential, then decide again; nothing was changed."),
+        ChangeOutcome.VersionConflict => Problems.Conflict(
+            "version_conflict", "Somebody else changed this credential at the same time. Read it, then decide again; your value was not stored."),
+        ChangeOutcome.UnknownVersion unknown => Problems.Invalid(
+            "version", $"{unknown.Version} is not kept for this credential. GET .../versions lists the former values that are."),
+        ChangeOutcome.IntegrityFailure => Damaged(),
+        _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no problem."),
+    };
+
+    public static ProblemHttpResult Of(RevealOutcome outcome, HttpResponse response)
+    {
+        switch (outcome)
+        {
+            case RevealOutcome.Invalid invalid:
+                return Problems.Invalid(invalid.Errors);
+            case RevealOutcome.NotFound:
+                return Problems.NotFound();
+            case RevealOutcome.Revoked:
+                return Revoked();
+            case RevealOutcome.Expired:
+                return Problems.Conflict("credential_expired", "This credential has expired. Rotate it and move its expiresAt, or store a new one.");
+            case RevealOutcome.IntegrityFailure:
+                return Damaged();
+            case RevealOutcome.TooMany tooMany:
+                var seconds = (int)Math.Ceiling(tooMany.RetryAfter.TotalSeconds);
+                response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+                return Problems.Of(429, "reveal_limit",
+                    $"You have revealed as many credentials as one hour allows. Try again in {seconds} s, or ask the operator to raise LOCKSTEP_REVEAL_LIMIT.");
+            default:
+                throw new InvalidOperationException($"{outcome.GetType().Name} is no problem.");
+        }
+    }
+
+    public static ProblemHttpResult Of(DeleteOutcome outcome) => outcome switch
+    {
+        DeleteOutcome.NotFound => Problems.NotFound(),
+        DeleteOutcome.InUse used => Problems.Of(409, "credential_in_use",
+            $"These integrations sign in with it: {string.Join(", ", used.Integrations)}. Delete them or give them another credential first; revoking is possible at any time.",
+            new Dictionary<string, object?> { ["integrations"] = used.Integrations }),
+        _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no problem."),
+    };
+
+    private static ProblemHttpResult NameTaken() => Problems.Conflict(
+        "credential_exists", "There is a credential of this provider and name already. Rotate that one, or choose another name.");
+
+    private static ProblemHttpResult Revoked() => Problems.Conflict(
+        "credential_revoked", "This credential was revoked, which is for good. Store a new one.");
+
+    private static ProblemHttpResult Damaged() => Problems.Of(422, "integrity_failure",
+        "The stored value does not open in its place: it was changed or moved in the database. Nothing was released; the operator has been alarmed.");
+}

@@ -1,0 +1,76 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Lockstep.Crypto;
+using Lockstep.Server.Tenancy;
+using NodaTime;
+
+namespace Lockstep.Server.Vault;
+
+/// <param name="Scope">Left out it is USER.</param>
+internal sealed record StoreCredentialRequest(
+    string Name,
+    string Provider,
+    CredentialType Type,
+    [property: JsonConverter(typeof(SecretJson))] Secret Value,
+    CredentialScope? Scope = null,
+    Guid? WorkspaceId = null,
+    string? Description = null,
+    Instant? ExpiresAt = null,
+    JsonElement? Metadata = null)
+{
+    public NewCredential ToCredential() => new(
+        Name,
+        Provider,
+        Type,
+        Value,
+        Scope ?? CredentialScope.USER,
+        WorkspaceId is { } workspace ? new WorkspaceId(workspace) : null,
+        Description,
+        ExpiresAt,
+        Metadata is { ValueKind: not JsonValueKind.Null } ? Metadata : null);
+}
+
+/// <summary>What is left out stays as it is; <c>description</c> and <c>expiresAt</c> may be null to be cleared.</summary>
+internal sealed class UpdateCredentialRequest
+{
+    private bool setDescription;
+    private bool setExpiresAt;
+
+    public string? Name { get; init; }
+
+    public string? Description
+    {
+        get;
+        init
+        {
+            field = value;
+            setDescription = true;
+        }
+    }
+
+    public Instant? ExpiresAt
+    {
+        get;
+        init
+        {
+            field = value;
+            setExpiresAt = true;
+        }
+    }
+
+    public JsonElement? Metadata { get; init; }
+
+    public CredentialChanges ToChanges() => new(
+        Name, setDescription, Description, setExpiresAt, ExpiresAt, Metadata is { ValueKind: not JsonValueKind.Null } ? Metadata : null);
+}
+
+internal sealed record RevealRequest(string Purpose);
+
+internal sealed record RevealAnswer([property: JsonConverter(typeof(SecretJson))] Secret Value, int Version);
+
+/// <param name="ExpectedVersion">Rotates only this version; left out, whichever is current.</param>
+internal sealed record RotateRequest([property: JsonConverter(typeof(SecretJson))] Secret Value, int? ExpectedVersion = null);
+
+internal sealed record RollbackRequest(int Version);
+
+internal sealed record CredentialVersionsAnswer(IReadOnlyList<CredentialVersionView> Items);

@@ -1,0 +1,260 @@
+using System.Diagnostics.CodeAnalysis;
+using Lockstep.Crypto;
+using Lockstep.Server.Http;
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy;
+using Microsoft.Extensions.Logging;
+using NodaTime;
+using Npgsql;
+
+namespace Lockstep.Server.Vault;
+
+/// <summary>The door to credentials: seals before SQL, opens after the audit line has committed.</summary>
+/// <remarks>
+/// Each operation is one round trip when the owner's data key is cached (reveal always); rotation and rollback are two, since
+/// the value is sealed to a version that must be read first. Whoever is not the owner (the user; an admin of the workspace; the service
+/// role without a user for SYSTEM) gets the outcome of an unknown id. Operations that need a key throw <see cref="ProblemException"/>
+/// 503 <c>vault_locked</c> without one.
+/// </remarks>
+[SuppressMessage("Performance", "CA1822:Mark members as static", Justification = "One door: a caller need not know which operation keeps state.")]
+internal sealed class CredentialVault(DataKeys keys, RevealLimit limit, SyncAudit syncAudit, TimeProvider time, ILogger<CredentialVault> log)
+{
+    /// <summary>The field that <see cref="SealContext"/> binds.</summary>
+    private const string Field = "value";
+
+    private const int FirstVersion = 1;
+
+    /// <summary>For health: whether there is no master key at all.</summary>
+    public bool Locked => keys.Locked;
+
+    private Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
+
+    public async Task<StoreOutcome> Store(TenantSession session, NewCredential credential, CancellationToken ct)
+    {
+        try
+        {
+            return await Insert(session, credential, ct);
+        }
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: "credentials_data_key_fkey" })
+        {
+            // The cached data key was shredded meanwhile: a new one is made.
+            keys.Forget(OwnerOf(credential, session.Caller));
+            return await Insert(session, credential, ct);
+        }
+    }
+
+    /// <summary>For a credential that is stored in one transaction with what uses it: <c>tx.Execute(ct, ready.Insert, ...)</c>.</summary>
+    public async Task<PrepareOutcome> Prepare(TenantSession session, NewCredential credential, CancellationToken ct)
+    {
+        var caller = session.Caller;
+        if (CredentialRules.Check(credential, caller, Now) is { Any: true } errors)
+            return new PrepareOutcome.Refused(new StoreOutcome.Invalid(errors.All));
+        if (credential.Scope == CredentialScope.SYSTEM && caller is not { Role: CallerRole.Service, User: null })
+            return new PrepareOutcome.Refused(new StoreOutcome.ScopeForbidden());
+        keys.RequireUnlocked();
+        var owner = OwnerOf(credential, caller);
+        using var key = await keys.Active(session, owner, ct);
+        if (key is null)
+            return new PrepareOutcome.Refused(new StoreOutcome.UnknownWorkspace());
+        var id = CredentialId.New();
+        var value = Seal(key.Key, owner, id, FirstVersion, credential.Value);
+        return new PrepareOutcome.Ready(id, SealedRows.Insert(id, owner, credential, value, caller));
+    }
+
+    public async Task<CredentialView?> Get(TenantSession session, CredentialId id, CancellationToken ct)
+    {
+        var now = Now;
+        return await session.First(CredentialRows.Get(id), row => CredentialView.Read(row, now), ct);
+    }
+
+    /// <summary>Never a value. Oldest first.</summary>
+    public async Task<Page<CredentialView>> List(TenantSession session, CredentialFilter filter, CancellationToken ct)
+    {
+        var now = Now;
+        var found = await session.Query(CredentialRows.List(session.Caller, filter), row => CredentialView.Read(row, now), ct);
+        return found.Count > filter.Limit
+            ? new(found[..filter.Limit], found[filter.Limit - 1].Id.ToString())
+            : new(found, null);
+    }
+
+    /// <summary>Newest first, the current one included; empty for an unknown id.</summary>
+    public Task<List<CredentialVersionView>> Versions(TenantSession session, CredentialId id, CancellationToken ct) => session.Query(
+        CredentialRows.Versions(id),
+        row => new CredentialVersionView(
+            row.GetInt32(0), row.GetString(1), row.GetInstant(2), row.GetInstantOrNull(3), row.IsDBNull(3)),
+        ct);
+
+    public async Task<ChangeOutcome> Update(TenantSession session, CredentialId id, CredentialChanges changes, CancellationToken ct)
+    {
+        if (CredentialRules.Check(changes) is { Any: true } errors)
+            return new ChangeOutcome.Invalid(errors.All);
+        try
+        {
+            return await Changed(session, CredentialRows.Update(id, changes), new ChangeOutcome.NotFound(), ct);
+        }
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "credentials_identity_key" })
+        {
+            return new ChangeOutcome.NameTaken();
+        }
+    }
+
+    /// <summary>For good: a revoked credential is never revealed again and takes no new value.</summary>
+    public Task<ChangeOutcome> Revoke(TenantSession session, CredentialId id, CancellationToken ct) =>
+        Changed(session, CredentialRows.Revoke(id, Now), new ChangeOutcome.NotFound(), ct);
+
+    public async Task<DeleteOutcome> Delete(TenantSession session, CredentialId id, CancellationToken ct)
+    {
+        try
+        {
+            return await session.First(CredentialRows.Delete(id), row => row.GetString(0), ct) is null
+                ? new DeleteOutcome.NotFound()
+                : new DeleteOutcome.Deleted();
+        }
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: "integrations_credential_fkey" })
+        {
+            return new DeleteOutcome.InUse(await session.Query(CredentialRows.UsedBy(id), row => row.GetString(0), ct));
+        }
+    }
+
+    /// <summary>For a credential that goes in one transaction with what used it.</summary>
+    public static Statement DeleteStatement(CredentialId id) => CredentialRows.Delete(id);
+
+    /// <summary>Replaces the value; the former one is kept for <see cref="Rollback"/>.</summary>
+    /// <param name="expectedVersion">Null takes the current one; even then a rotation at the same time is a conflict.</param>
+    public async Task<ChangeOutcome> Rotate(TenantSession session, CredentialId id, Secret value, int? expectedVersion, CancellationToken ct)
+    {
+        if (CredentialRules.CheckValue(value) is { Any: true } errors)
+            return new ChangeOutcome.Invalid(errors.All);
+        keys.RequireUnlocked();
+        var head = await session.First(SealedRows.Head(id), HeadRow.Read, ct);
+        return head is null ? new ChangeOutcome.NotFound()
+            : !head.IsActive ? new ChangeOutcome.Revoked()
+            : expectedVersion is { } expected && expected != head.Version ? new ChangeOutcome.VersionConflict(head.Version)
+            : await Replace(session, id, head, value, "CREDENTIAL_ROTATED", null, ct);
+    }
+
+    /// <summary>Makes a former value current again, as a new version.</summary>
+    public async Task<ChangeOutcome> Rollback(TenantSession session, CredentialId id, int version, CancellationToken ct)
+    {
+        keys.RequireUnlocked();
+        var head = await session.First(SealedRows.Head(id), HeadRow.Read, ct);
+        if (head is null)
+            return new ChangeOutcome.NotFound();
+        if (!head.IsActive)
+            return new ChangeOutcome.Revoked();
+        if (await session.First(SealedRows.Former(id, version), FormerRow.Read, ct) is not { } former)
+            return new ChangeOutcome.UnknownVersion(version);
+        using var value = Open(head.Owner, id, version, former.Text, former.Format, former.Key);
+        return value is null
+            ? new ChangeOutcome.IntegrityFailure()
+            : await Replace(session, id, head, value, "CREDENTIAL_ROLLED_BACK", version, ct);
+    }
+
+    /// <summary>Releases the value to somebody who says what for.</summary>
+    /// <param name="purpose">1 to 200 characters, kept in the audit.</param>
+    public async Task<RevealOutcome> Reveal(TenantSession session, CredentialId id, string purpose, CancellationToken ct)
+    {
+        if (CredentialRules.CheckPurpose(purpose) is { Any: true } errors)
+            return new RevealOutcome.Invalid(errors.All);
+        keys.RequireUnlocked();
+        if (limit.Take(session.Caller.Actor) is { } wait)
+        {
+            log.RevealLimitReached(session.Caller.Actor, (int)wait.TotalSeconds);
+            return new RevealOutcome.TooMany(wait);
+        }
+        return await Access(session, id, purpose, auditedVersion: null, ct);
+    }
+
+    /// <summary>Releases the value to the worker, outside the reveal limit; audited once in ten minutes and version, purpose <c>sync</c>.</summary>
+    public async Task<RevealOutcome> RevealForSync(TenantSession session, CredentialId id, CancellationToken ct)
+    {
+        keys.RequireUnlocked();
+        var audited = syncAudit.AuditedVersion(id);
+        var outcome = await Access(session, id, "sync", audited, ct);
+        if (outcome is RevealOutcome.Revealed revealed && revealed.Version != audited)
+            syncAudit.Note(id, revealed.Version);
+        return outcome;
+    }
+
+    private static Tenant OwnerOf(NewCredential credential, Caller caller) => credential.Scope switch
+    {
+        CredentialScope.USER => Tenant.Of(caller.RequiredUser),
+        CredentialScope.WORKSPACE => Tenant.Of(credential.Workspace!.Value),
+        _ => Tenant.System,
+    };
+
+    private static SealedText Seal(DataKey key, Tenant owner, CredentialId id, int version, Secret value) =>
+        new(SealedValue.Seal(key, new SealContext(owner.ToString(), id.Value, Field, version), value), key.Name);
+
+    private async Task<StoreOutcome> Insert(TenantSession session, NewCredential credential, CancellationToken ct)
+    {
+        var prepared = await Prepare(session, credential, ct);
+        if (prepared is PrepareOutcome.Refused refused)
+            return refused.Why;
+        var ready = (PrepareOutcome.Ready)prepared;
+        var now = Now;
+        try
+        {
+            return new StoreOutcome.Stored((await session.First(ready.Insert, row => CredentialView.Read(row, now), ct))!);
+        }
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "credentials_identity_key" })
+        {
+            return new StoreOutcome.NameTaken();
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege && credential.Workspace is not null)
+        {
+            // Row-level security: the caller is no admin of that workspace, whose data key somebody else's request had cached.
+            return new StoreOutcome.UnknownWorkspace();
+        }
+    }
+
+    private async Task<RevealOutcome> Access(TenantSession session, CredentialId id, string purpose, int? auditedVersion, CancellationToken ct)
+    {
+        var row = await session.First(SealedRows.Access(id, purpose, Now, auditedVersion), SealedRow.Read, ct);
+        if (row is null)
+            return new RevealOutcome.NotFound();
+        if (!row.IsActive)
+            return new RevealOutcome.Revoked();
+        if (row.IsExpired)
+            return new RevealOutcome.Expired();
+        return Open(row.Owner, id, row.Version, row.Text, row.Format, row.Key) is { } value
+            ? new RevealOutcome.Revealed(value, row.Version)
+            : new RevealOutcome.IntegrityFailure();
+    }
+
+    /// <returns>Null when the row was changed or moved; that has been logged.</returns>
+    private Secret? Open(Tenant owner, CredentialId id, int version, string text, string format, DataKeyRow? keyRow)
+    {
+        if (format == SealedValue.Format && keyRow is not null)
+        {
+            using var key = keys.Open(owner, keyRow);
+            if (key is not null && SealedValue.Open(key.Key, new SealContext(owner.ToString(), id.Value, Field, version), text) is { } value)
+                return value;
+        }
+        log.CredentialDamaged(id.Value, version);
+        return null;
+    }
+
+    private async Task<ChangeOutcome> Replace(
+        TenantSession session, CredentialId id, HeadRow head, Secret value, string action, int? rolledBackTo, CancellationToken ct)
+    {
+        using var key = head.Key is { } row ? keys.Open(head.Owner, row, active: true) : await keys.Active(session, head.Owner, ct);
+        if (key is null)
+            return new ChangeOutcome.IntegrityFailure();
+        var next = Seal(key.Key, head.Owner, id, head.Version + 1, value);
+        var masked = MaskedValue.Of(head.Type, value);
+        return await Changed(
+            session,
+            SealedRows.Replace(id, head.Version, next, masked, Now, action, rolledBackTo),
+            new ChangeOutcome.VersionConflict(null),
+            ct);
+    }
+
+    private async Task<ChangeOutcome> Changed(TenantSession session, Statement statement, ChangeOutcome otherwise, CancellationToken ct)
+    {
+        var now = Now;
+        return await session.First(statement, row => CredentialView.Read(row, now), ct) is { } credential
+            ? new ChangeOutcome.Changed(credential)
+            : otherwise;
+    }
+}

@@ -1,0 +1,179 @@
+using Lockstep.Crypto;
+
+namespace Lockstep.Server.Vault;
+
+/// <summary>Unwrapped data keys, so that most operations need no unwrapping. It never holds a stored secret.</summary>
+/// <remarks>
+/// Bounded by <see cref="MaxEntries"/> and <see cref="MaxAge"/>; what falls out is zeroed as soon as its last user lets go. A cached
+/// key gives nobody access: each use starts with the row, which PostgreSQL hands out or does not.
+/// </remarks>
+internal sealed class DataKeyCache : IDisposable
+{
+    public const int MaxEntries = 10_000;
+
+    public static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(10);
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<Guid, Entry> byId = [];
+    private readonly Dictionary<string, Guid> activeOf = new(StringComparer.Ordinal);
+    private readonly LinkedList<Entry> oldestFirst = [];
+    private readonly TimeProvider time;
+    private readonly ITimer sweeper;
+
+    public DataKeyCache(TimeProvider time)
+    {
+        this.time = time;
+        // An idle process must not keep keys longer than a busy one.
+        sweeper = time.CreateTimer(_ => Sweep(), null, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1));
+    }
+
+    public int Count
+    {
+        get
+        {
+            lock (gate)
+                return byId.Count;
+        }
+    }
+
+    /// <summary>The key under which a tenant's new values are sealed; null when it is not here.</summary>
+    public Lease? Active(string tenant)
+    {
+        lock (gate)
+            return activeOf.TryGetValue(tenant, out var id) ? Take(id) : null;
+    }
+
+    /// <param name="active">Whether it is its tenant's active one, for <see cref="Active"/> from now on.</param>
+    public Lease? Find(Guid id, bool active)
+    {
+        lock (gate)
+        {
+            var lease = Take(id);
+            if (lease is not null && active)
+                activeOf[lease.Key.Tenant] = id;
+            return lease;
+        }
+    }
+
+    /// <summary>Takes <paramref name="key"/> over, or disposes it when another thread was first.</summary>
+    public Lease Add(DataKey key, bool active)
+    {
+        lock (gate)
+        {
+            if (Find(key.Name.Id, active) is { } present)
+            {
+                key.Dispose();
+                return present;
+            }
+            var entry = new Entry(key, time.GetTimestamp());
+            byId[key.Name.Id] = entry;
+            entry.Node = oldestFirst.AddLast(entry);
+            if (active)
+                activeOf[key.Tenant] = key.Name.Id;
+            while (byId.Count > MaxEntries)
+                Drop(oldestFirst.First!.Value);
+            return new Lease(this, entry);
+        }
+    }
+
+    /// <summary>Forgets every key of a tenant, as when they were shredded.</summary>
+    public void Purge(string tenant)
+    {
+        lock (gate)
+        {
+            foreach (var entry in byId.Values.Where(entry => entry.Key.Tenant == tenant).ToList())
+                Drop(entry);
+        }
+    }
+
+    public void Dispose()
+    {
+        sweeper.Dispose();
+        lock (gate)
+        {
+            while (oldestFirst.First is { } first)
+                Drop(first.Value);
+        }
+    }
+
+    private void Sweep()
+    {
+        lock (gate)
+        {
+            while (oldestFirst.First is { } first && IsOld(first.Value))
+                Drop(first.Value);
+        }
+    }
+
+    private bool IsOld(Entry entry) => time.GetElapsedTime(entry.Added) >= MaxAge;
+
+    private Lease? Take(Guid id)
+    {
+        if (!byId.TryGetValue(id, out var entry))
+            return null;
+        if (!IsOld(entry))
+            return new Lease(this, entry);
+        Drop(entry);
+        return null;
+    }
+
+    private void Drop(Entry entry)
+    {
+        byId.Remove(entry.Key.Name.Id);
+        oldestFirst.Remove(entry.Node!);
+        if (activeOf.TryGetValue(entry.Key.Tenant, out var active) && active == entry.Key.Name.Id)
+            activeOf.Remove(entry.Key.Tenant);
+        entry.Dropped = true;
+        if (entry.Users == 0)
+            entry.Key.Dispose();
+    }
+
+    private void Release(Entry entry)
+    {
+        lock (gate)
+        {
+            entry.Users--;
+            if (entry is { Dropped: true, Users: 0 })
+                entry.Key.Dispose();
+        }
+    }
+
+    internal sealed class Entry(DataKey key, long added)
+    {
+        public DataKey Key => key;
+
+        public long Added => added;
+
+        public LinkedListNode<Entry>? Node { get; set; }
+
+        public int Users { get; set; }
+
+        public bool Dropped { get; set; }
+    }
+
+    /// <summary>Keeps a key usable until it is disposed, even when the cache drops it meanwhile.</summary>
+    internal sealed class Lease : IDisposable
+    {
+        private readonly DataKeyCache cache;
+        private readonly Entry entry;
+        private bool released;
+
+        /// <summary>Under the cache's lock.</summary>
+        internal Lease(DataKeyCache cache, Entry entry)
+        {
+            this.cache = cache;
+            this.entry = entry;
+            entry.Users++;
+        }
+
+        public DataKey Key => entry.Key;
+
+        public void Dispose()
+        {
+            if (released)
+                return;
+            released = true;
+            cache.Release(entry);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using Lockstep.Crypto;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.OpenApi;
+
+namespace Lockstep.Server.Vault;
+
+internal static class VaultServices
+{
+    public static IServiceCollection AddVault(this IServiceCollection services, VaultOptions options) => services
+        .AddSingleton(options)
+        .AddSingleton<DataKeyCache>()
+        .AddSingleton<DataKeys>()
+        .AddSingleton<RevealLimit>()
+        .AddSingleton<SyncAudit>()
+        .AddSingleton<CredentialVault>()
+        .AddSingleton<VaultStartCheck>()
+        .ConfigureAll<OpenApiOptions>(openApi => openApi.AddSchemaTransformer((schema, context, _) =>
+        {
+            // A member with a converter of its own says nothing of its shape; on the wire a secret is a string.
+            if (context.JsonTypeInfo.Type == typeof(Secret))
+            {
+                schema.Type = JsonSchemaType.String;
+                schema.Format = "password";
+            }
+            return Task.CompletedTask;
+        }));
+}
