@@ -3,6 +3,7 @@ using Lockstep.Server.Http;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Tenancy.Jwt;
+using Lockstep.Server.Vault;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -36,6 +37,7 @@ internal sealed class LockstepServer : IAsyncDisposable
         try
         {
             var app = Build(settings, database);
+            await app.Services.GetRequiredService<VaultStartCheck>().Require(ct);
             var telemetry = Telemetry.Start(environment);
             await Listen(app, settings, ct);
             return new LockstepServer(app, database, telemetry);

@@ -1,3 +1,5 @@
+using Lockstep.Server.Activity;
+using Lockstep.Server.Vault;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -8,9 +10,12 @@ internal static class Slices
 {
     public static void Add(IServiceCollection services, Settings settings)
     {
+        services.AddVault(new VaultOptions(settings.Keys, settings.RevealLimit));
     }
 
     public static void Map(IEndpointRouteBuilder routes)
     {
+        routes.MapActivity();
+        routes.MapCredentials();
     }
 }

@@ -1,8 +1,8 @@
 using Lockstep.Crypto;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
-using Npgsql;
 using NodaTime;
+using Npgsql;
 
 namespace Lockstep.Server.Vault;
 

@@ -90,7 +90,9 @@ CREATE TABLE lockstep.credential_versions (
     version         integer     NOT NULL,
     encrypted_value text        NOT NULL,
     key_provider    text        NOT NULL CONSTRAINT credential_versions_key_provider_check CHECK (key_provider IN ('data_key')),
-    data_key_id     uuid        NOT NULL CONSTRAINT credential_versions_data_key_fkey REFERENCES lockstep.data_keys (id),
+    -- Deferred: when a user goes, the keys go before the versions do.
+    data_key_id     uuid        NOT NULL CONSTRAINT credential_versions_data_key_fkey REFERENCES lockstep.data_keys (id)
+                                DEFERRABLE INITIALLY DEFERRED,
     key_version     integer     NOT NULL,
     format          text        NOT NULL,
     masked_value    varchar(20) NOT NULL,
