@@ -55,9 +55,14 @@ internal sealed class TenantSession(NpgsqlDataSource source, Caller caller)
     {
         await using var connection = await source.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct);
-        var result = await work(new TenantTransaction(connection, caller));
-        Database.CountRoundTrip();
-        await transaction.CommitAsync(ct);
+        var context = new TenantTransaction(connection, caller);
+        var result = await work(context);
+        if (!context.Committed)
+        {
+            Database.CountRoundTrip();
+            await transaction.CommitAsync(ct);
+        }
+        context.RunAfterCommit();
         return result;
     }
 

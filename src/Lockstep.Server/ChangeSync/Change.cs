@@ -1,0 +1,61 @@
+using System.Collections.Immutable;
+
+namespace Lockstep.Server.ChangeSync;
+
+/// <summary>One value to write.</summary>
+/// <param name="Json">Any JSON text that jsonb can hold.</param>
+/// <param name="At">Null: when it arrives.</param>
+internal readonly record struct FieldWrite(string Json, FieldTime? At);
+
+/// <summary>A change to one record, before the conflict rule has seen it.</summary>
+/// <param name="ClientId">Who made it: a client's id, or <c>server</c> for our own writers.</param>
+internal sealed record Change(string App, string Table, string RecordId, ChangeOp Op, string ClientId)
+{
+    public const string Server = "server";
+
+    /// <summary>What to write. A register takes all its fields at once; a field that is gone is written as <c>null</c>.</summary>
+    public ImmutableSortedDictionary<string, FieldWrite> Fields { get; init; } =
+        ImmutableSortedDictionary.Create<string, FieldWrite>(StringComparer.Ordinal);
+
+    /// <summary>When it was deleted, or written where a field has no time of its own. Null: when it arrives.</summary>
+    public FieldTime? At { get; init; }
+
+    public MergeKind Merge { get; init; }
+
+    /// <summary>Whose data; see <see cref="Scope"/>.</summary>
+    public Scope Scope { get; init; } = Scope.Own;
+
+    public long? MutationId { get; init; }
+
+    /// <summary>Any JSON; opaque.</summary>
+    public string? Actor { get; init; }
+
+    public string? Origin { get; init; }
+
+    public int SchemaVersion { get; init; } = 1;
+
+    /// <summary>A write without a time that would change nothing is a repetition, not a new write: the mana protocol has no mutation ids.</summary>
+    public bool RepeatsAreNothing { get; init; }
+}
+
+internal enum ChangeStatus
+{
+    /// <summary>It is in the log, at least one field of it.</summary>
+    Applied,
+
+    /// <summary>Something later was there already, or the very same.</summary>
+    Superseded,
+
+    /// <summary>Not stored; <see cref="ChangeResult.Code"/> says why.</summary>
+    Rejected,
+}
+
+/// <param name="Code">Stable, snake_case; null unless rejected.</param>
+internal sealed record ChangeResult(ChangeStatus Status, string? Code = null, string? Detail = null)
+{
+    public static readonly ChangeResult Applied = new(ChangeStatus.Applied);
+
+    public static readonly ChangeResult Superseded = new(ChangeStatus.Superseded);
+
+    public static ChangeResult Rejected(string code, string detail) => new(ChangeStatus.Rejected, code, detail);
+}

@@ -1,0 +1,121 @@
+using Lockstep.Server.Http;
+using Lockstep.Server.Postgres;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Lockstep.Server.ChangeSync;
+
+/// <summary>The door to the change log: who writes synced data goes through here, and whoever reads it in order.</summary>
+internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals signals, ILogger<ChangeLog> log)
+{
+    private const int Attempts = 4;
+
+    /// <summary>Locks a scope until the transaction ends. Call it before touching rows that a handler of pushed changes touches as
+    /// well: the handler holds the scope already, and whoever takes the two the other way round deadlocks with it.</summary>
+    public static Task Lock(TenantTransaction transaction, Scope scope, CancellationToken ct) =>
+        transaction.QueryAll(ct, (new Statement("SELECT count(*) FROM lockstep.lock_scopes($1)", (object)new[] { scope.Space }), _ => { }));
+
+    /// <summary>Merges and appends changes that a slice of ours made, in its own transaction; two round trips.</summary>
+    /// <returns>One result a change, in order.</returns>
+    public async Task<IReadOnlyList<ChangeResult>> Append(
+        TenantTransaction transaction, Scope scope, IReadOnlyList<Change> changes, CancellationToken ct)
+    {
+        var scoped = changes.Select(change => change with { Scope = scope }).ToList();
+        var writer = new ScopeWriter(transaction, ChangeHandlers.None);
+        await writer.Open(scoped, [], ct);
+        var results = await ApplyAll(writer, scoped, ct);
+        await transaction.Execute(ct, writer.Statements());
+        transaction.AfterCommit(() => signals.Raise(writer.ChangedScopes));
+        return results;
+    }
+
+    /// <summary>A push of the native protocol: idempotent by mutation id, one transaction, two round trips.</summary>
+    /// <param name="mutations">At least one, ids ascending.</param>
+    public Task<PushOutcome> Push(
+        TenantSession session, string app, string clientId, IReadOnlyList<NumberedChange> mutations, CancellationToken ct) =>
+        Retry(() => session.Transact<PushOutcome>(async transaction =>
+        {
+            var receipts = new Receipts(app, clientId);
+            var writer = new ScopeWriter(transaction, handlers);
+            var storable = mutations.Where(mutation => mutation.Fault is null).Select(mutation => mutation.Change).ToList();
+            await writer.Open(storable, receipts.Reads(mutations[0].Id, mutations[^1].Id), ct);
+            if (receipts.Check(mutations) is { } refused)
+                return refused;
+            var answer = new List<Receipt>(mutations.Count);
+            var fresh = new List<Receipt>();
+            foreach (var mutation in mutations)
+            {
+                if (receipts.Of(mutation) is { } known)
+                {
+                    answer.Add(known);
+                    continue;
+                }
+                var receipt = new Receipt(mutation.Id, mutation.Hash, mutation.Fault ?? await writer.Apply(mutation.Change, ct));
+                answer.Add(receipt);
+                fresh.Add(receipt);
+            }
+            await Commit(transaction, writer, receipts.Store(fresh), ct);
+            return new PushOutcome.Stored(answer);
+        }, ct));
+
+    /// <summary>A push of the mana protocol: all of it or, when a space is not the caller's, nothing; two round trips.</summary>
+    /// <param name="faults">Why a change cannot be stored, by position; such a change is left out.</param>
+    public Task<StoreOutcome> Store(
+        TenantSession session, IReadOnlyList<Change> changes, IReadOnlyDictionary<int, ChangeResult> faults, CancellationToken ct) =>
+        Retry(() => session.Transact<StoreOutcome>(async transaction =>
+        {
+            var writer = new ScopeWriter(transaction, handlers);
+            await writer.Open([.. changes.Where((_, i) => !faults.ContainsKey(i))], [], ct);
+            var foreign = Enumerable.Range(0, changes.Count).Where(i => !faults.ContainsKey(i) && !writer.Knows(changes[i].Scope)).ToList();
+            if (foreign.Count > 0)
+                return new StoreOutcome.Foreign(foreign);
+            var results = new List<ChangeResult>(changes.Count);
+            for (var i = 0; i < changes.Count; i++)
+                results.Add(faults.GetValueOrDefault(i) ?? await writer.Apply(changes[i], ct));
+            await Commit(transaction, writer, [], ct);
+            return new StoreOutcome.Stored(results);
+        }, ct));
+
+    /// <summary>What the caller may see and has not seen; one round trip.</summary>
+    public static Task<PullOutcome> Pull(TenantSession session, PullRequest request, CancellationToken ct) =>
+        PullPage.Read(session, request, ct);
+
+    private static async Task<IReadOnlyList<ChangeResult>> ApplyAll(ScopeWriter writer, List<Change> changes, CancellationToken ct)
+    {
+        var results = new List<ChangeResult>(changes.Count);
+        foreach (var change in changes)
+            results.Add(await writer.Apply(change, ct));
+        return results;
+    }
+
+    private async Task Commit(TenantTransaction transaction, ScopeWriter writer, IEnumerable<Statement> more, CancellationToken ct)
+    {
+        await transaction.Commit(ct, [.. writer.Statements(), .. more]);
+        transaction.AfterCommit(() => signals.Raise(writer.ChangedScopes));
+    }
+
+    // 42501 is a membership that ended between the two round trips: the next attempt says so by name.
+    private async Task<T> Retry<T>(Func<Task<T>> work)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await work();
+            }
+            catch (PostgresException e) when (attempt < Attempts && e.SqlState
+                is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.InsufficientPrivilege)
+            {
+                RetryingPush(log, attempt, e.SqlState);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
+            {
+                throw new ProblemException(503, "scope_busy",
+                    "Another change to the same data takes long. Nothing was stored; send the same request again.", TimeSpan.FromSeconds(1));
+            }
+        }
+    }
+
+    [LoggerMessage(2001, LogLevel.Information, "A push is tried again after attempt {Attempt} ended with {SqlState}")]
+    private static partial void RetryingPush(ILogger logger, int attempt, string sqlState);
+}

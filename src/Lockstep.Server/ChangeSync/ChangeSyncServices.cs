@@ -1,0 +1,24 @@
+using Lockstep.Server.ChangeSync.Mana;
+using Lockstep.Server.ChangeSync.Native;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Lockstep.Server.ChangeSync;
+
+internal static class ChangeSyncServices
+{
+    /// <param name="key">Signs cursors; the same on every node.</param>
+    /// <remarks>Hosting registers <see cref="ChangeHandlers"/> with the apps that other slices own; without one there are none.</remarks>
+    public static IServiceCollection AddChangeSync(this IServiceCollection services, CursorKey key)
+    {
+        services.AddSingleton(key);
+        services.TryAddSingleton(ChangeHandlers.None);
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<CursorCodec>();
+        services.AddSingleton<ScopeSignals>();
+        services.AddSingleton<ChangeLog>();
+        services.AddSingleton<NativeReader>();
+        services.AddSingleton<ManaReader>();
+        return services;
+    }
+}

@@ -1,0 +1,108 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using Lockstep.Server.Postgres;
+using NodaTime;
+using NodaTime.Text;
+
+namespace Lockstep.Server.ChangeSync.Mana;
+
+/// <summary>Reads for mana clients, whose cursor begins with a time of fixed width.</summary>
+/// <remarks>
+/// <code>
+/// 2026-03-01T09:00:00.123456Z~AbC...      the time: what clients compare, rises with every page, always 27 characters
+/// `------------ 27 ---------´ `- signed: the position in each scope, which decides; it never passes a change in flight
+/// </code>
+/// A bare time, or a cursor signed by a key that is gone, stands for five minutes before it: no transaction of ours lasts that long,
+/// and whoever joined a workspace since gets its history from the beginning.
+/// </remarks>
+internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, TimeProvider time)
+{
+    private const int PageSize = 1000;
+    private const int TimeWidth = 27;
+
+    private static readonly InstantPattern FixedWidth = InstantPattern.CreateWithInvariantCulture("uuuu-MM-ddTHH:mm:ss.ffffff'Z'");
+    private static readonly Duration Margin = Duration.FromMinutes(5);
+    private static readonly Duration Heartbeat = Duration.FromSeconds(30);
+    private static readonly Duration Microsecond = Duration.FromTicks(10);
+    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+
+    /// <param name="since">A cursor or RFC 3339; anything else is the beginning.</param>
+    /// <param name="notBy">The client that asks; its own changes come only from the beginning. Empty: nobody.</param>
+    public async Task<ManaPage> Read(
+        TenantSession session, string app, string? since, string[]? collections, string? notBy, CancellationToken ct)
+    {
+        var (position, after) = Parse(session, app, since);
+        var known = position is not null || after is not null;
+        var request = new PullRequest(app, position, collections, PageSize, after - Margin, known && !string.IsNullOrEmpty(notBy) ? notBy : null);
+        if (await ChangeLog.Pull(session, request, ct) is not PullOutcome.Page page)
+        {
+            // The protocol has no word for a cursor of another history: everything once more is what a client merges without harm.
+            (position, after) = (null, null);
+            page = (PullOutcome.Page)await ChangeLog.Pull(session, new PullRequest(app, null, collections, PageSize), ct);
+        }
+        return new ManaPage([.. page.Changes.Select(ManaChangeView.Of)], Cursor(session, app, since, position, after, page), page.HasMore, page.Scopes);
+    }
+
+    /// <summary>Events table by table. All but the last of a page carry the cursor from before it, so that a break loses nothing.</summary>
+    public async IAsyncEnumerable<SseItem<object>> Follow(
+        TenantSession session, string app, string? since, string[] collections, string? notBy, Instant end, [EnumeratorCancellation] CancellationToken ct)
+    {
+        using var subscription = signals.Subscribe();
+        var spoken = Now();
+        while (Now() < end)
+        {
+            var page = await Read(session, app, since, collections, notBy, ct);
+            subscription.Follow(page.Scopes);
+            var tables = page.Changes.GroupBy(change => change.Table).ToList();
+            for (var i = 0; i < tables.Count; i++)
+            {
+                spoken = Now();
+                var last = i == tables.Count - 1;
+                var cursor = last ? page.SyncedUntil : since ?? "";
+                var item = new SseItem<object>(new ManaStreamPage(tables[i].Key, [.. tables[i]], cursor, !last || page.HasMore), "changes");
+                yield return last ? item with { EventId = cursor } : item;
+            }
+            since = page.SyncedUntil;
+            if (tables.Count == 0 && Now() - spoken >= Heartbeat)
+            {
+                spoken = Now();
+                yield return new SseItem<object>(new { }, "heartbeat");
+            }
+            if (!page.HasMore)
+                await subscription.Wait(Poll, ct);
+        }
+    }
+
+    private (SyncCursor? Position, Instant? After) Parse(TenantSession session, string app, string? since)
+    {
+        if (string.IsNullOrEmpty(since))
+            return (null, null);
+        if (since.Length > TimeWidth && since[TimeWidth] == '~' &&
+            cursors.Read(since[(TimeWidth + 1)..], session.Caller.RequiredUser, Binding(app)).Cursor is { } cursor)
+            return (cursor, null);
+        var text = since.Length > TimeWidth && since[TimeWidth] == '~' ? since[..TimeWidth] : since;
+        return OffsetDateTimePattern.Rfc3339.Parse(text) is { Success: true } parsed && parsed.Value.Year > 1970
+            ? (null, parsed.Value.ToInstant())
+            : (null, null);
+    }
+
+    private string Cursor(TenantSession session, string app, string? since, SyncCursor? position, Instant? after, PullOutcome.Page page)
+    {
+        if (position is not null && Same(position, page.Cursor))
+            return since!;
+        var before = position is not null ? FixedWidth.Parse(since![..TimeWidth]).GetValueOrThrow() : after ?? Instant.FromUnixTimeTicks(0);
+        var covered = position is not null && page.Position <= before ? before + Microsecond : page.Position;
+        return FixedWidth.Format(covered) + "~" + cursors.Write(page.Cursor, session.Caller.RequiredUser, Binding(app));
+    }
+
+    private static bool Same(SyncCursor left, SyncCursor right) =>
+        left.Scopes.Count == right.Scopes.Count &&
+        left.Scopes.All(scope => right.Scopes.TryGetValue(scope.Key, out var other) && other == scope.Value);
+
+    private static string Binding(string app) => "mana\n" + app;
+
+    private Instant Now() => Instant.FromDateTimeOffset(time.GetUtcNow());
+}
+
+/// <param name="Scopes">What the page looked into.</param>
+internal sealed record ManaPage(IReadOnlyList<ManaChangeView> Changes, string SyncedUntil, bool HasMore, IReadOnlyList<Guid> Scopes);

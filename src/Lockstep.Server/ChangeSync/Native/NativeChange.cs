@@ -1,0 +1,74 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Lockstep.Server.Http;
+
+namespace Lockstep.Server.ChangeSync.Native;
+
+/// <summary>A mutation of the wire as a change, or why it cannot be one.</summary>
+internal static class NativeChange
+{
+    public static NumberedChange Read(NativeMutation mutation, string app, string clientId)
+    {
+        var hash = Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(mutation, StrictJson.Options)).AsSpan(0, 16));
+        try
+        {
+            return new NumberedChange(mutation.Id, ToChange(mutation, app, clientId), hash, null);
+        }
+        catch (UnusableException e)
+        {
+            return new NumberedChange(mutation.Id, new Change(app, "", "", ChangeOp.Update, clientId), hash, ChangeResult.Rejected(e.Code, e.Message));
+        }
+    }
+
+    private static Change ToChange(NativeMutation mutation, string app, string clientId)
+    {
+        Require(Names.IsName(mutation.Table, Names.LongestTable), "invalid_table", $"table has 1 to {Names.LongestTable} characters and no NUL.");
+        Require(Names.IsName(mutation.RecordId, Names.LongestRecordId), "invalid_record_id", $"recordId has 1 to {Names.LongestRecordId} characters and no NUL.");
+        Require(mutation.SpaceId is null || JsonText.IsStorable(mutation.SpaceId), "unstorable_value", "spaceId holds a NUL or half a character.");
+        Require(mutation.Actor is null || JsonText.IsStorable(mutation.Actor.Value), "unstorable_value", "actor holds a NUL, half a character or an endless number.");
+        Require(mutation.SchemaVersion is null or > 0, "invalid_schema_version", "schemaVersion is 1 or more.");
+        Require(mutation.SchemaVersion is null or <= Names.NewestSchema, "schema_too_new", $"This server knows schema versions up to {Names.NewestSchema}. Upgrade it before the clients.");
+        var op = mutation.Op switch
+        {
+            "insert" => ChangeOp.Insert,
+            "update" => ChangeOp.Update,
+            "delete" => ChangeOp.Delete,
+            _ => throw new UnusableException("invalid_op", "op is insert, update or delete."),
+        };
+        var fields = mutation.Fields ?? new Dictionary<string, NativeField>();
+        Require(op != ChangeOp.Delete || fields.Count == 0, "invalid_fields", "A delete has no fields.");
+        Require(op != ChangeOp.Update || fields.Count > 0, "invalid_fields", "An update has at least one field.");
+        Require(fields.Count <= Names.MostFields, "invalid_fields", $"A change has {Names.MostFields} fields at most.");
+        var change = new Change(app, mutation.Table, mutation.RecordId, op, clientId)
+        {
+            At = Time(mutation.At, "at", clientId),
+            Scope = new Scope(mutation.SpaceId ?? ""),
+            MutationId = mutation.Id,
+            Actor = mutation.Actor is { ValueKind: not JsonValueKind.Null } actor ? JsonText.Of(actor) : null,
+            SchemaVersion = mutation.SchemaVersion ?? 1,
+        };
+        return change with { Fields = change.Fields.AddRange(fields.Select(field => Field(field.Key, field.Value, clientId))) };
+    }
+
+    private static KeyValuePair<string, FieldWrite> Field(string name, NativeField field, string clientId)
+    {
+        Require(Names.IsName(name, Names.LongestField), "invalid_fields", $"A field's name has 1 to {Names.LongestField} characters and no NUL.");
+        Require(JsonText.IsStorable(field.Value), "unstorable_value", $"fields.{name} holds a NUL, half a character or an endless number.");
+        return KeyValuePair.Create(name, new FieldWrite(JsonText.Of(field.Value), Time(field.At, $"fields.{name}.at", clientId)));
+    }
+
+    private static FieldTime? Time(string? text, string field, string clientId) => text is null
+        ? null
+        : FieldTime.Parse(text, clientId) ?? throw new UnusableException("invalid_time", $"{field} is RFC 3339, such as 2026-03-01T09:00:00.250Z.");
+
+    private static void Require(bool holds, string code, string message)
+    {
+        if (!holds)
+            throw new UnusableException(code, message);
+    }
+
+    private sealed class UnusableException(string code, string message) : Exception(message)
+    {
+        public string Code => code;
+    }
+}

@@ -1,0 +1,80 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using Lockstep.Server.Http;
+using Lockstep.Server.Postgres;
+using Microsoft.AspNetCore.Http.HttpResults;
+using NodaTime;
+
+namespace Lockstep.Server.ChangeSync.Native;
+
+/// <summary>Pulls and streams of the native protocol.</summary>
+internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, TimeProvider time)
+{
+    /// <summary>How often a stream looks for itself: what another node wrote, and whether the caller is still a member.</summary>
+    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+
+    private static readonly Duration Heartbeat = Duration.FromSeconds(25);
+
+    /// <returns>An answer and the scopes it covers, or a problem.</returns>
+    public async Task<(NativePullAnswer? Answer, IReadOnlyList<Guid> Scopes, ProblemHttpResult? Problem)> Read(
+        TenantSession session, string app, string? cursor, string[]? collections, int limit, CancellationToken ct)
+    {
+        var binding = Binding(app, collections);
+        SyncCursor? position = null;
+        if (!string.IsNullOrEmpty(cursor))
+        {
+            (position, var fault) = cursors.Read(cursor, session.Caller.RequiredUser, binding);
+            if (fault == CursorFault.Malformed)
+                return (null, [], Problems.Of(400, "invalid_cursor", "The cursor is not one of ours. Pass back the last one you got, whole, or none to start from the beginning."));
+            if (fault == CursorFault.Foreign)
+                return (null, [], Reset());
+        }
+        return await ChangeLog.Pull(session, new PullRequest(app, position, collections, limit), ct) switch
+        {
+            PullOutcome.Page page => (NativePullAnswer.Of(page, cursors.Write(page.Cursor, session.Caller.RequiredUser, binding)), page.Scopes, null),
+            PullOutcome.TooOld => (null, [], Problems.Of(410, "resync_required",
+                "What this cursor has not seen is no longer kept change by change. Pull without a cursor, then send what is unsent.")),
+            _ => (null, [], Reset()),
+        };
+    }
+
+    /// <summary>Catches up, then waits: for a commit on this node, or for the next look.</summary>
+    public async IAsyncEnumerable<SseItem<object>> Follow(
+        TenantSession session, string app, string? cursor, string[]? collections, int limit, Instant end, [EnumeratorCancellation] CancellationToken ct)
+    {
+        using var subscription = signals.Subscribe();
+        var spoken = Now();
+        while (Now() < end)
+        {
+            var (answer, scopes, problem) = await Read(session, app, cursor, collections, limit, ct);
+            if (answer is null)
+            {
+                yield return new SseItem<object>(problem!.ProblemDetails, "error");
+                yield break;
+            }
+            subscription.Follow(scopes);
+            cursor = answer.Cursor;
+            if (answer.Changes.Count > 0 || answer.RemovedScopes.Count > 0)
+            {
+                spoken = Now();
+                yield return new SseItem<object>(answer, "changes") { EventId = cursor };
+            }
+            else if (Now() - spoken >= Heartbeat)
+            {
+                spoken = Now();
+                yield return new SseItem<object>(new { }, "heartbeat") { EventId = cursor };
+            }
+            if (!answer.HasMore)
+                await subscription.Wait(Poll, ct);
+        }
+    }
+
+    private Instant Now() => Instant.FromDateTimeOffset(time.GetUtcNow());
+
+    // A cursor that has counted through some collections knows nothing of the others.
+    private static string Binding(string app, string[]? collections) =>
+        "native\n" + app + "\n" + (collections is null ? "*" : string.Join('\n', collections.Order(StringComparer.Ordinal)));
+
+    private static ProblemHttpResult Reset() => Problems.Of(409, "cursor_reset",
+        "This cursor is of another history, user, app or set of collections. Pull without a cursor, then send what is unsent.");
+}

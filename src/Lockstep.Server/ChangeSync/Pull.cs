@@ -1,0 +1,48 @@
+using NodaTime;
+
+namespace Lockstep.Server.ChangeSync;
+
+/// <param name="Cursor">Null: from the beginning.</param>
+/// <param name="Collections">Table names; null for all.</param>
+/// <param name="Limit">Changes a page.</param>
+/// <param name="After">For scopes that the cursor does not know and that the caller was in by then: only what came later.</param>
+/// <param name="NotBy">A client whose own changes are left out; null for none.</param>
+internal sealed record PullRequest(
+    string App, SyncCursor? Cursor, IReadOnlyCollection<string>? Collections, int Limit, Instant? After = null, string? NotBy = null);
+
+/// <summary>One change as it stands in the log.</summary>
+/// <param name="State">The fields that won and the delete if there is one, for <see cref="ConflictRule"/>.</param>
+internal sealed record LoggedChange(
+    Guid EventId,
+    string Table,
+    string RecordId,
+    ChangeOp Op,
+    RecordState State,
+    string? Space,
+    string? Actor,
+    string? Origin,
+    int SchemaVersion,
+    Guid Author,
+    string ClientId,
+    Instant CreatedAt);
+
+internal abstract record PullOutcome
+{
+    private PullOutcome() { }
+
+    /// <param name="RemovedSpaces">Spaces that the cursor knows and the caller is no longer in: forget their data.</param>
+    /// <param name="Position">The latest time that the cursor covers; rises with it.</param>
+    public sealed record Page(
+        IReadOnlyList<LoggedChange> Changes,
+        SyncCursor Cursor,
+        bool HasMore,
+        IReadOnlyList<string> RemovedSpaces,
+        IReadOnlyList<Guid> Scopes,
+        Instant Position) : PullOutcome;
+
+    /// <summary>The history is another one than when the cursor was made, as after restoring a backup: start again, send everything unsent.</summary>
+    public sealed record Reset : PullOutcome;
+
+    /// <summary>What the cursor has not seen was compacted away: start again.</summary>
+    public sealed record TooOld : PullOutcome;
+}

@@ -1,0 +1,32 @@
+namespace Lockstep.Server.ChangeSync;
+
+internal readonly record struct RecordKey(Guid Scope, string App, string Table, string RecordId);
+
+/// <summary>A record while a transaction changes it.</summary>
+internal sealed class TrackedRecord(RecordState state, Dictionary<string, long> fieldSeq)
+{
+    public RecordState State { get; private set; } = state;
+
+    public long LastSeq { get; private set; }
+
+    public string? Label { get; private set; }
+
+    public int SchemaVersion { get; private set; }
+
+    public bool Changed => LastSeq > 0;
+
+    /// <summary>Which change brought each field that the record has now.</summary>
+    public IReadOnlyDictionary<string, long> FieldSeq => fieldSeq;
+
+    public static TrackedRecord New() => new(RecordState.Nothing, new Dictionary<string, long>(StringComparer.Ordinal));
+
+    public void Become(RecordState after, RecordDelta delta, long seq, string? label, int schemaVersion)
+    {
+        foreach (var name in fieldSeq.Keys.Where(name => !after.Fields.ContainsKey(name)).ToList())
+            fieldSeq.Remove(name);
+        foreach (var name in delta.State.Fields.Keys)
+            if (!State.Fields.TryGetValue(name, out var before) || before != after.Fields[name])
+                fieldSeq[name] = seq;
+        (State, LastSeq, Label, SchemaVersion) = (after, seq, label, schemaVersion);
+    }
+}
