@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
@@ -86,6 +87,8 @@ internal sealed class BearerAuthentication(
         var identity = new ClaimsIdentity(SchemeName, ClaimTypes.Name, ClaimTypes.Role);
         identity.AddClaim(new Claim(ClaimTypes.Name, caller.Actor));
         identity.AddClaim(new Claim(ClaimTypes.Role, claims.Role));
+        // Streams end with the token that opened them.
+        identity.AddClaim(new Claim("exp", Math.Min(claims.ExpiresAt.ToUnixTimeSeconds(), 253402300799).ToString(CultureInfo.InvariantCulture)));
         if (caller.User is { } user)
             identity.AddClaim(new Claim(UserClaim, user.ToString()));
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName));

@@ -1,4 +1,7 @@
+using System.Text;
 using Lockstep.Server.Activity;
+using Lockstep.Server.ChangeSync;
+using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -11,11 +14,17 @@ internal static class Slices
     public static void Add(IServiceCollection services, Settings settings)
     {
         services.AddVault(new VaultOptions(settings.Keys, settings.RevealLimit));
+        services.AddChangeSync(CursorKeyOf(settings.Jwt));
     }
 
     public static void Map(IEndpointRouteBuilder routes)
     {
         routes.MapActivity();
         routes.MapCredentials();
+        routes.MapChangeSync();
     }
+
+    // Where tokens come from a JWKS alone there is no shared secret. A forged cursor only skips or repeats what its owner may read anyway:
+    // every pull asks row-level security again.
+    private static CursorKey CursorKeyOf(JwtOptions jwt) => CursorKey.Derive(jwt.Secret?.ToArray() ?? Encoding.UTF8.GetBytes(jwt.JwksUrl ?? ""));
 }
