@@ -26,7 +26,7 @@ internal static class CredentialCalls
     /// <summary>The actions of the audit on one credential, oldest first, as this caller sees them.</summary>
     public static async Task<string[]> ActionsAsync(this HttpClient client, Guid id)
     {
-        var page = await client.GetAsync($"/v1/activity?entityId={id}").ShouldBeAsync(HttpStatusCode.OK);
+        var page = await client.GetAsync($"/v1/activity?entityId={id}&limit=200").ShouldBeAsync(HttpStatusCode.OK);
         return [.. page["items"]!.AsArray().Select(line => line!.Text("action")).Reverse()];
     }
 

@@ -1,0 +1,96 @@
+using System.Net;
+using Lockstep.Crypto;
+using Lockstep.Server;
+using Lockstep.Tests.Support;
+using Shouldly;
+using Xunit;
+
+namespace Lockstep.Tests.Vault;
+
+/// <summary>Each test starts the server again with other keys, on a database of its own.</summary>
+public sealed class VaultKeyTests(PostgresServer postgres)
+{
+    [Fact]
+    public async Task Without_any_key_the_server_starts_and_everything_that_needs_one_answers_vault_locked()
+    {
+        await using var app = await StartAsync();
+        var id = (await app.As("u").StoreAsync("k", "a-secret-value")).Id();
+        app.Keys = null;
+        await app.RestartAsync();
+        var client = app.As("u");
+        await client.PostAsync("/v1/credentials", new { name = "n", provider = "p", type = "SECRET", value = "v" }).ShouldBeProblemAsync(503, "vault_locked");
+        await client.RevealAsync(id).ShouldBeProblemAsync(503, "vault_locked");
+        await client.RotateAsync(id, "next").ShouldBeProblemAsync(503, "vault_locked");
+        await client.PostAsync($"/v1/credentials/{id}/rollback", new { version = 1 }).ShouldBeProblemAsync(503, "vault_locked");
+        (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.credentials")).ShouldBe(1);
+        // What needs no key goes on.
+        await client.GetAsync($"/v1/credentials/{id}").ShouldBeAsync(HttpStatusCode.OK);
+        await client.PostAsync($"/v1/credentials/{id}/revoke", null).ShouldBeAsync(HttpStatusCode.OK);
+        await client.DeleteAsync($"/v1/credentials/{id}").ShouldBeAsync(HttpStatusCode.NoContent);
+    }
+
+    [Fact]
+    public async Task A_wrong_key_refuses_the_start_and_names_both_fingerprints()
+    {
+        await using var app = await StartAsync();
+        var right = app.Keys!;
+        var id = (await app.As("u").StoreAsync("k", "a-secret-value")).Id();
+        app.Keys = LockstepApp.RingOf(MasterKey.Generate("other"));
+        var refused = await Should.ThrowAsync<StartRefusedException>(app.RestartAsync);
+        refused.Message.ShouldContain(right.Newest!.Fingerprint);
+        refused.Message.ShouldContain(app.Keys.Newest!.Fingerprint);
+        app.Keys = right;
+        await app.RestartAsync();
+        (await app.As("u").ValueAsync(id)).ShouldBe("a-secret-value");
+    }
+
+    [Fact]
+    public async Task A_newer_key_beside_the_old_one_opens_what_the_old_one_sealed()
+    {
+        await using var app = await StartAsync();
+        var old = app.Keys!.Newest!;
+        var id = (await app.As("u").StoreAsync("k", "a-secret-value")).Id();
+        app.Keys = LockstepApp.RingOf(MasterKey.Generate("newer"), old);
+        await app.RestartAsync();
+        (await app.As("u").ValueAsync(id)).ShouldBe("a-secret-value");
+        await app.As("v").StoreAsync("k", "another-secret-value");
+        (await app.ScalarAsync<long>("SELECT count(DISTINCT key_version) FROM lockstep.data_keys")).ShouldBe(2);
+
+        // Without the old one the newest data key opens and the start is good; what the old one sealed stays locked, by name.
+        app.Keys = LockstepApp.RingOf(app.Keys.Newest!);
+        await app.RestartAsync();
+        await app.As("v").StoreAsync("l", "one-more-secret-value");
+        var problem = await app.As("u").RevealAsync(id).ShouldBeProblemAsync(503, "vault_locked");
+        problem.Text("detail").ShouldContain(old.Fingerprint);
+    }
+
+    [Fact]
+    public async Task First_values_of_one_user_stored_at_once_make_one_data_key()
+    {
+        await using var app = await StartAsync();
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(i => app.As("crowd").StoreAsync($"k{i}", $"a-secret-value-{i}")));
+        (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.data_keys")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Reveals_beyond_the_limit_wait()
+    {
+        await using var app = await StartAsync(revealLimit: 2);
+        var client = app.As("eager");
+        var id = (await client.StoreAsync("k", "a-secret-value")).Id();
+        await client.ValueAsync(id);
+        await client.ValueAsync(id);
+        using (var answer = await client.RevealAsync(id))
+            answer.Headers.RetryAfter!.Delta!.Value.ShouldBeInRange(TimeSpan.FromMinutes(50), TimeSpan.FromHours(1));
+        await client.RevealAsync(id).ShouldBeProblemAsync(429, "reveal_limit");
+        var other = (await app.As("other").StoreAsync("k", "a-secret-value")).Id();
+        await app.As("other").ValueAsync(other);
+    }
+
+    private async Task<LockstepApp> StartAsync(int revealLimit = 1_000_000)
+    {
+        var app = new LockstepApp(postgres) { RevealLimit = revealLimit };
+        await app.InitializeAsync();
+        return app;
+    }
+}
