@@ -110,7 +110,7 @@ internal static class CredentialRows
     /// <summary>Who signs in with it, as its owner calls them.</summary>
     public static Statement UsedBy(CredentialId id) => new(
         """
-        SELECT coalesce(nullif(i.label, ''), i.integration_type) || ' (' || i.id::text || ')'
+        SELECT i.label || ' (' || i.id::text || ')'
         FROM   lockstep.integrations i
         WHERE  i.credential_id = $1
         ORDER  BY i.id

@@ -97,4 +97,26 @@ public sealed class CredentialRotationTests(LockstepApp app) : IClassFixture<Loc
         await client.SendRawAsync(HttpMethod.Patch, $"/v1/credentials/{id}", """{"expiresAt":"2090-01-01T00:00:00Z"}""").ShouldBeAsync(HttpStatusCode.OK);
         (await client.ValueAsync(id)).ShouldBe("a-secret-value");
     }
+
+    [Fact]
+    public async Task Rotating_revealing_patching_and_deleting_at_once_answer_for_what_they_found_and_never_fail()
+    {
+        var client = app.As("storm");
+        for (var round = 0; round < 5; round++)
+        {
+            var id = (await client.StoreAsync("k", "a-secret-value")).Id();
+            var calls = Enumerable.Range(0, 8).SelectMany(i => new[]
+            {
+                client.RotateAsync(id, $"value-{i}"),
+                client.RevealAsync(id),
+                client.SendRawAsync(HttpMethod.Patch, $"/v1/credentials/{id}", $$"""{"description":"{{i}}"}"""),
+            }).Append(client.DeleteAsync($"/v1/credentials/{id}"));
+            foreach (var answer in await Task.WhenAll(calls))
+            {
+                using (answer)
+                    answer.StatusCode.ShouldBeOneOf(HttpStatusCode.OK, HttpStatusCode.NoContent, HttpStatusCode.NotFound, HttpStatusCode.Conflict);
+            }
+            await client.GetAsync($"/v1/credentials/{id}").ShouldBeProblemAsync(404, "not_found");
+        }
+    }
 }

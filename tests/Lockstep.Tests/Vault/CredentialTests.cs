@@ -1,5 +1,6 @@
 using System.Net;
 using Lockstep.Tests.Support;
+using Npgsql;
 using Shouldly;
 using Xunit;
 
@@ -136,5 +137,34 @@ public sealed class CredentialTests(LockstepApp app) : IClassFixture<LockstepApp
         // The cached data key is shredded: who comes back with the same identity gets a new one.
         await app.As("leaver").StoreAsync("mine", Key);
         (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.data_keys WHERE user_id = $1", user)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task One_that_an_integration_signs_in_with_is_not_deleted_and_the_answer_names_the_integration()
+    {
+        var client = app.As("connected");
+        var id = (await client.StoreAsync("caldav", "a-password", "PASSWORD")).Id();
+        var integration = Guid.CreateVersion7();
+        await ExecuteAsync(
+            "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, credential_id) VALUES ($1, $2, 'caldav', 'Work calendar', $3)",
+            integration, app.UserId("connected"), id);
+        var problem = await client.DeleteAsync($"/v1/credentials/{id}").ShouldBeProblemAsync(409, "credential_in_use");
+        problem["integrations"]!.AsArray().Single()!.GetValue<string>().ShouldBe($"Work calendar ({integration})");
+        problem.Text("detail").ShouldContain("Work calendar");
+        (await client.ActionsAsync(id)).ShouldBe(["CREDENTIAL_CREATED"]);
+        // Whoever goes takes both along.
+        await client.DeleteAsync("/v1/users/me").ShouldBeAsync(HttpStatusCode.NoContent);
+        (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.credentials WHERE id = $1", id)).ShouldBe(0);
+    }
+
+    private async Task ExecuteAsync(string sql, params object[] values)
+    {
+        await using var connection = await app.ConnectAsync();
+#pragma warning disable CA2100 // Written in this class.
+        await using var command = new NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        foreach (var value in values)
+            command.Parameters.Add(new NpgsqlParameter { Value = value });
+        await command.ExecuteNonQueryAsync();
     }
 }

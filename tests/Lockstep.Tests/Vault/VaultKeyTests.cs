@@ -2,6 +2,7 @@ using System.Net;
 using Lockstep.Crypto;
 using Lockstep.Server;
 using Lockstep.Tests.Support;
+using Npgsql;
 using Shouldly;
 using Xunit;
 
@@ -85,6 +86,28 @@ public sealed class VaultKeyTests(PostgresServer postgres)
         await client.RevealAsync(id).ShouldBeProblemAsync(429, "reveal_limit");
         var other = (await app.As("other").StoreAsync("k", "a-secret-value")).Id();
         await app.As("other").ValueAsync(other);
+    }
+
+    [Fact]
+    public async Task A_reveal_whose_audit_line_cannot_be_written_releases_nothing()
+    {
+        await using var app = await StartAsync();
+        var client = app.As("u");
+        var id = (await client.StoreAsync("k", "a-secret-value")).Id();
+        await using (var connection = await app.ConnectAsync())
+        await using (var command = new NpgsqlCommand(
+            """
+            CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION USING ERRCODE = ''53100''; END';
+            CREATE TRIGGER full_disk BEFORE INSERT ON lockstep.activity_log FOR EACH ROW EXECUTE FUNCTION public.full_disk()
+            """,
+            connection))
+            await command.ExecuteNonQueryAsync();
+        using var answer = await client.RevealAsync(id);
+        ((int)answer.StatusCode).ShouldBeInRange(500, 599);
+        (await answer.Content.ReadAsStringAsync()).ShouldNotContain("a-secret-value");
+        using var stored = await client.PostAsync("/v1/credentials", new { name = "n", provider = "p", type = "SECRET", value = "v" });
+        ((int)stored.StatusCode).ShouldBeInRange(500, 599);
+        (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.credentials")).ShouldBe(1);
     }
 
     private async Task<LockstepApp> StartAsync(int revealLimit = 1_000_000)
