@@ -41,6 +41,8 @@ public sealed class CalendarComponent : CalendarNode
         }
     }
 
+    internal bool HasComponents => nodes.Exists(node => node is CalendarComponent);
+
     internal CalendarDocument Document { get; }
 
     internal List<CalendarNode> Nodes => nodes;

@@ -52,19 +52,8 @@ public sealed class CalendarDocument
     /// <summary>An empty document to build in, with CRLF line ends.</summary>
     public static CalendarDocument Create() => new(default, "\r\n"u8.ToArray(), null);
 
-    /// <summary>The components of that name that stand at the top or in a VCALENDAR, in order.</summary>
-    public IEnumerable<CalendarComponent> ComponentsNamed(string name)
-    {
-        foreach (var component in Components)
-        {
-            if (component.Name == name)
-                yield return component;
-            else if (component.Name == "VCALENDAR")
-                foreach (var inner in component.Components)
-                    if (inner.Name == name)
-                        yield return inner;
-        }
-    }
+    /// <summary>All components of that name, in order, however deep; not those inside another of that name.</summary>
+    public IEnumerable<CalendarComponent> ComponentsNamed(string name) => Named(Root, name);
 
     public CalendarComponent AddComponent(string name) => Root.AddComponent(name);
 
@@ -90,6 +79,19 @@ public sealed class CalendarDocument
         var output = new ArrayBufferWriter<byte>(4096);
         WriteTo(output);
         return text = Encoding.UTF8.GetString(output.WrittenSpan);
+    }
+
+    // Files forget an END, and what follows then stands inside the component that was not ended.
+    private static IEnumerable<CalendarComponent> Named(CalendarComponent outer, string name)
+    {
+        foreach (var component in outer.Components)
+        {
+            if (component.Name == name)
+                yield return component;
+            else if (component.HasComponents)
+                foreach (var inner in Named(component, name))
+                    yield return inner;
+        }
     }
 
     internal void Touch()

@@ -36,13 +36,30 @@ internal sealed class ContentLineReader(ReadOnlyMemory<byte> bytes, int maxLineB
                     FirstBareLineFeed = LineNumber;
                 LineNumber++;
             }
-            if (length == span.Length || span[length] is not ((byte)' ' or (byte)'\t'))
+            var next = Continuation(span, length);
+            if (next < 0)
                 break;
+            LineNumber += span[length..next].Count((byte)'\n');
+            length = next;
             folds++;
         }
         var raw = bytes.Slice(position, length);
         position += length;
         return Line(raw, folds, first);
+    }
+
+    /// <summary>
+    /// Where the continuation begins that follows at <paramref name="at"/>, or -1. Old writers put a blank line between a
+    /// line and its continuation.
+    /// </summary>
+    private static int Continuation(ReadOnlySpan<byte> span, int at)
+    {
+        if (at < span.Length && span[at] is (byte)'\r' or (byte)'\n' && span[0] is not ((byte)'\r' or (byte)'\n'))
+        {
+            var blank = span[at..].IndexOfAnyExcept((byte)'\r', (byte)'\n');
+            at = blank < 0 ? span.Length : at + blank;
+        }
+        return at < span.Length && span[at] is (byte)' ' or (byte)'\t' ? at : -1;
     }
 
     private ContentLine Line(ReadOnlyMemory<byte> raw, int folds, int lineNumber)
@@ -77,9 +94,7 @@ internal sealed class ContentLineReader(ReadOnlyMemory<byte> bytes, int maxLineB
     }
 
     private static int LengthWithoutEnd(ReadOnlySpan<byte> line) =>
-        !line.EndsWith("\n"u8) ? line.Length
-        : line.EndsWith("\r\n"u8) ? line.Length - 2
-        : line.Length - 1;
+        line.EndsWith("\n"u8) ? line[..^1].TrimEnd((byte)'\r').Length : line.Length;
 
     private static byte[] Unfold(ReadOnlySpan<byte> raw)
     {
@@ -93,8 +108,8 @@ internal sealed class ContentLineReader(ReadOnlyMemory<byte> bytes, int maxLineB
             line = line[..LengthWithoutEnd(line)];
             line.CopyTo(unfolded.AsSpan(length));
             length += line.Length;
-            // Only the first physical line begins without the blank that marks a fold.
-            if (start < raw.Length)
+            // A continuation begins with the blank that marks the fold; an empty line between has none.
+            if (start < raw.Length && raw[start] is (byte)' ' or (byte)'\t')
                 start++;
         }
         return unfolded.AsSpan(0, length).ToArray();

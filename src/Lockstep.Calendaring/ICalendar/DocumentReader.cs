@@ -92,9 +92,14 @@ internal sealed class DocumentReader(CalendarDocument document, CalendarLimits l
             open = open.Parent;
         if (open is null || open == document.Root)
         {
-            current.Add(line);
             Problems.Add(ProblemKind.UnmatchedEnd, line.LineNumber, $"END:{Shown(name)} has no BEGIN.");
-            return;
+            // A name that no component has is a misspelt one, END:VTOOD.
+            if (PropertyNames.IsKnown(name) || current == document.Root || current.Name == "VCALENDAR")
+            {
+                current.Add(line);
+                return;
+            }
+            open = current;
         }
         while (current != open)
             Close(line.LineNumber);

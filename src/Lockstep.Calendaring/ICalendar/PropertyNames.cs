@@ -26,6 +26,8 @@ internal static class PropertyNames
         return Encoding.Latin1.GetString(bytes).ToUpperInvariant();
     }
 
+    public static bool IsKnown(string name) => Known.Dictionary.ContainsKey(name);
+
     /// <summary>Some writers borrow vCard's <c>group.NAME</c>.</summary>
     public static ReadOnlySpan<byte> WithoutGroup(ReadOnlySpan<byte> name) => name[(name.LastIndexOf((byte)'.') + 1)..];
 }

@@ -144,6 +144,9 @@ internal sealed class EventView
 
     private void ReadRule(ContentLine line, List<RecurrenceRule> rules)
     {
+        // Some writers put an empty RRULE on what does not repeat.
+        if (string.IsNullOrWhiteSpace(line.Value))
+            return;
         var rule = RecurrenceRule.Parse(line.Value, out var problem);
         if (rule is null || rules.Count >= MaxRules)
             report.Add(ProblemKind.BadValue, line.LineNumber, $"{line.Name} is not used: {problem ?? "there are too many of them."}", incomplete: true);

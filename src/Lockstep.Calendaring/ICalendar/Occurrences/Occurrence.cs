@@ -25,7 +25,6 @@ public enum EventStatus
 /// <summary>One occurrence of an event. Transparent and cancelled ones are among them: the caller decides.</summary>
 /// <param name="Start">For all-day and floating events that of the reader's zone.</param>
 /// <param name="End">Exclusive; equal to <paramref name="Start"/> for an event without length.</param>
-/// <param name="LocalStart">On the clock of <paramref name="Zone"/>.</param>
 /// <param name="Zone">The event's own; the reader's for all-day and floating events.</param>
 /// <param name="RecurrenceId">Which instance of a recurring event it is, in the form of its DTSTART; null for a single event.</param>
 /// <param name="Component">The VEVENT that describes it: the master, or the override.</param>
@@ -33,12 +32,15 @@ public sealed record Occurrence(
     Instant Start,
     Instant End,
     bool IsAllDay,
-    LocalDateTime LocalStart,
-    LocalDateTime LocalEnd,
     DateTimeZone Zone,
     CalendarTime? RecurrenceId,
     CalendarComponent Component)
 {
+    /// <summary>On the clock of <see cref="Zone"/>.</summary>
+    public LocalDateTime LocalStart => Start.InZone(Zone).LocalDateTime;
+
+    public LocalDateTime LocalEnd => End.InZone(Zone).LocalDateTime;
+
     /// <summary>Empty when the event has none.</summary>
     public required string Uid { get; init; }
 

@@ -20,8 +20,6 @@ internal abstract class OccurrenceStream
             Instant.FromUnixTimeSeconds(start),
             Instant.FromUnixTimeSeconds(end),
             view.IsDate,
-            Civil.Local(view.Clock.ToLocal(start)),
-            Civil.Local(view.Clock.ToLocal(end)),
             view.Clock.Zone,
             recurrenceId,
             view.Component)

@@ -27,18 +27,21 @@ public static class Occurrences
 
     private static IEnumerable<Occurrence> Read(CalendarDocument document, Window window, DateTimeZone userZone, ExpansionReport report)
     {
-        var queue = new PriorityQueue<OccurrenceStream, (Instant Start, int Order)>();
+        // The order in the document decides between equal starts.
+        var queue = new PriorityQueue<OccurrenceStream, (long Start, int Order)>();
         var all = new WorkBudget(WorkPerDocument);
         var order = 0;
         foreach (var series in Series(document, new ZoneResolver(document, userZone), report))
             foreach (var stream in series.Streams(window, new WorkBudget(WorkPerSeries, all), report))
                 if (stream.MoveNext())
-                    queue.Enqueue(stream, (stream.Current.Start, order++));
-        while (queue.TryDequeue(out var stream, out var at))
+                    queue.Enqueue(stream, (stream.Current.Start.ToUnixTimeSeconds(), order++));
+        while (queue.TryPeek(out var stream, out var at))
         {
             yield return stream.Current;
             if (stream.MoveNext())
-                queue.Enqueue(stream, (stream.Current.Start, at.Order));
+                queue.DequeueEnqueue(stream, (stream.Current.Start.ToUnixTimeSeconds(), at.Order));
+            else
+                queue.Dequeue();
         }
     }
 

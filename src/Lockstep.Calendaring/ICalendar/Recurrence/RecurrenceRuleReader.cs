@@ -37,7 +37,8 @@ internal sealed class RecurrenceRuleReader
                 // Some writers mean "every" by 0.
                 return Number(value, out var interval) && Keep(rule with { Interval = Math.Max(1, interval) });
             case "COUNT":
-                return Number(value, out var count) && Keep(rule with { Count = count });
+                // Some writers mean "no bound" by -1.
+                return Signed(value, out var count) && Keep(rule with { Count = count < 0 ? null : count });
             case "UNTIL":
                 return CalendarTime.Parse(value, null) is { } until && Keep(rule with { Until = until });
             case "WKST":

@@ -13,11 +13,24 @@ internal static class KnownZones
     private static readonly FrozenDictionary<string, string> Windows =
         TzdbDateTimeZoneSource.Default.WindowsMapping.PrimaryMapping.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Names that Notes writes, mostly without a VTIMEZONE.</summary>
+    private static readonly FrozenDictionary<string, string> Notes = new Dictionary<string, string>
+    {
+        ["Eastern"] = "America/New_York",
+        ["Central"] = "America/Chicago",
+        ["Mountain"] = "America/Denver",
+        ["Pacific"] = "America/Los_Angeles",
+        ["Western/Central Europe"] = "Europe/Berlin",
+        ["Central Europe"] = "Europe/Berlin",
+        ["Western Europe"] = "Europe/London",
+    }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+
     public static ResolvedZone? Find(string tzId)
     {
         if (FindIana(tzId) is { } zone)
             return new ResolvedZone(zone, ZoneSource.Iana);
-        if (Windows.TryGetValue(tzId.Trim(), out var id) && DateTimeZoneProviders.Tzdb.GetZoneOrNull(id) is { } mapped)
+        var name = tzId.Trim();
+        if ((Windows.TryGetValue(name, out var id) || Notes.TryGetValue(name, out id)) && DateTimeZoneProviders.Tzdb.GetZoneOrNull(id) is { } mapped)
             return new ResolvedZone(mapped, ZoneSource.Windows);
         return null;
     }

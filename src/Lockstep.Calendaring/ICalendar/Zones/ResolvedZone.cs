@@ -8,7 +8,7 @@ public enum ZoneSource
     /// <summary>The TZID names a zone of the tz database, perhaps behind a path that ends in its name.</summary>
     Iana,
 
-    /// <summary>The TZID is a Windows name, mapped by CLDR's table.</summary>
+    /// <summary>The TZID is a Windows name, mapped by CLDR's table, or one that Notes writes.</summary>
     Windows,
 
     /// <summary>The VTIMEZONE of the same text.</summary>
