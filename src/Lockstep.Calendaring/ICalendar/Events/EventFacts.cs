@@ -102,7 +102,7 @@ public sealed record EventFacts(
 
     private static CalendarTime? EndOf(CalendarComponent component, CalendarTime? start) =>
         start is { } time && component.Property("DURATION"u8) is { } line && CalendarDuration.Parse(line.Value) is { } duration
-            ? time with { Local = time.Local.PlusDays(duration.Days).PlusSeconds((long)duration.Time.TotalSeconds) }
+            ? time with { Local = Civil.Local(Math.Clamp(Civil.Seconds(time.Local) + duration.TotalSeconds, Civil.MinSeconds, Civil.MaxSeconds)) }
             : null;
 
     private static Instant? LastModifiedOf(CalendarComponent component) =>

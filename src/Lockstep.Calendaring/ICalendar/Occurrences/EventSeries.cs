@@ -7,9 +7,11 @@ internal readonly record struct Window(long Start, long End)
 {
     public static Window Of(Interval interval) => new(
         interval.HasStart ? Floor(interval.Start) : long.MinValue / 4,
-        interval.HasEnd ? -Floor(Instant.FromUnixTimeTicks(-interval.End.ToUnixTimeTicks())) : Civil.MaxSeconds);
+        interval.HasEnd ? Ceiling(interval.End) : Civil.MaxSeconds + (2 * Civil.SecondsPerDay));
 
     private static long Floor(Instant instant) => Civil.FloorDiv(instant.ToUnixTimeTicks(), NodaConstants.TicksPerSecond);
+
+    private static long Ceiling(Instant instant) => Civil.CeilDiv(instant.ToUnixTimeTicks(), NodaConstants.TicksPerSecond);
 
     /// <summary>Whether something overlaps the window; what has no length, whether it starts in it.</summary>
     public bool Holds(long start, long end) => start < End && (end > Start || start >= Start);

@@ -15,6 +15,8 @@ internal abstract class OccurrenceStream
 
     protected abstract Occurrence? Next();
 
+    private static long Bounded(long start, long end) => Math.Max(start, Math.Min(end, Civil.MaxSeconds));
+
     private static Occurrence Make(EventView view, long start, long end, CalendarTime? recurrenceId) =>
         new(
             Instant.FromUnixTimeSeconds(start),
@@ -40,7 +42,7 @@ internal abstract class OccurrenceStream
             if (done)
                 return null;
             done = true;
-            var end = Math.Min(view.Length.EndOf(view.StartUnix, view.Clock), Civil.MaxSeconds);
+            var end = Bounded(view.StartUnix, view.Length.EndOf(view.StartUnix, view.Clock));
             return window.Holds(view.StartUnix, end) ? Make(view, view.StartUnix, end, view.RecurrenceId) : null;
         }
     }
@@ -89,7 +91,7 @@ internal abstract class OccurrenceStream
                 if (start >= window.End)
                     return null;
                 reached = Math.Max(reached, start);
-                var end = Math.Min(EndOf(instance, start), Civil.MaxSeconds);
+                var end = Bounded(start, EndOf(instance, start));
                 if (window.Holds(start, end))
                     return Make(segment.Described, start, end, RecurrenceId(instance.Start));
             }

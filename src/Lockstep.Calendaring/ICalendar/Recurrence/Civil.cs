@@ -66,6 +66,8 @@ internal static class Civil
         return Epoch.PlusDays((int)day).At(LocalTime.FromSecondsSinceMidnight((int)(seconds - (day * SecondsPerDay))));
     }
 
-    /// <summary>The last second of the year 9999, which is as far as anything here counts.</summary>
-    public static long MaxSeconds { get; } = (DayNumber(9999, 12, 31) * SecondsPerDay) + SecondsPerDay - 1;
+    /// <summary>How far anything here counts: a day before the end of the year 9999, so that every zone's local time still exists.</summary>
+    public static long MaxSeconds { get; } = (DayNumber(9999, 12, 31) * SecondsPerDay) - 1;
+
+    public static long MinSeconds { get; } = DayNumber(1, 1, 1) * SecondsPerDay;
 }

@@ -8,6 +8,9 @@ namespace Lockstep.Calendaring.ICalendar;
 /// <param name="Time">Hours, minutes and seconds, with the same sign.</param>
 public readonly record struct CalendarDuration(int Days, Duration Time)
 {
+    /// <summary>With days of 24 hours.</summary>
+    internal long TotalSeconds => (Days * Civil.SecondsPerDay) + (long)Time.TotalSeconds;
+
     /// <summary>Reads <c>P15DT5H0M20S</c>, <c>-PT15M</c>, <c>P7W</c>.</summary>
     /// <returns>Null when the text is not a duration.</returns>
     public static CalendarDuration? Parse(ReadOnlySpan<char> text)

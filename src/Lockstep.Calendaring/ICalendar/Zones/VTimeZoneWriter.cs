@@ -18,7 +18,8 @@ internal static class VTimeZoneWriter
         var first = calendar.Nodes.FindIndex(node => node is CalendarComponent { Name: not "VTIMEZONE" });
         var timeZone = calendar.InsertComponent(first < 0 ? calendar.Nodes.Count : first, "VTIMEZONE");
         timeZone.AddProperty("TZID", tzId);
-        var from = Instant.FromUtc(Math.Clamp(fromYear, 1, 9000) - 1, 12, 31, 0, 0);
+        fromYear = Math.Clamp(fromYear, 2, 9000);
+        var from = Instant.FromUtc(fromYear - 1, 12, 31, 0, 0);
         var to = Instant.FromUtc(Math.Max(LastYear, fromYear + 30), 1, 1, 0, 0);
         var intervals = zone.GetZoneIntervals(from, to).ToList();
         AddObservance(timeZone, intervals[0], intervals[0].WallOffset, [Local(from, intervals[0].WallOffset)], null);

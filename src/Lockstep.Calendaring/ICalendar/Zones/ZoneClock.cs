@@ -22,7 +22,8 @@ internal sealed class ZoneClock(DateTimeZone zone)
     public long ToUnix(long local, out bool inGap)
     {
         inGap = false;
-        // A day inside the interval no other interval can claim the same local time.
+        local = Math.Clamp(local, Civil.MinSeconds, Civil.MaxSeconds);
+        // A day inside its interval no other interval can claim the same local time.
         var unix = local - offset;
         if (unix >= start + Civil.SecondsPerDay && unix < end - Civil.SecondsPerDay)
             return unix;
@@ -35,7 +36,7 @@ internal sealed class ZoneClock(DateTimeZone zone)
     public long ToLocal(long unix)
     {
         if (unix < start || unix >= end)
-            Remember(zone.GetZoneInterval(Instant.FromUnixTimeSeconds(unix)));
+            Remember(zone.GetZoneInterval(Instant.FromUnixTimeSeconds(Math.Clamp(unix, Civil.MinSeconds, Civil.MaxSeconds))));
         return unix + offset;
     }
 

@@ -186,5 +186,17 @@ public sealed class OccurrenceTests
         report.IsIncomplete.ShouldBeTrue();
     }
 
+    [Fact]
+    public void Times_at_both_ends_of_the_calendar_are_read()
+    {
+        foreach (var zone in new[] { "Pacific/Kiritimati", "Pacific/Pago_Pago" }.Select(id => DateTimeZoneProviders.Tzdb[id]))
+            foreach (var line in new[] { "DTSTART;VALUE=DATE:99991231", "DTSTART:99991231T235959", "DTSTART;VALUE=DATE:00010101", "DTSTART:00010101T000000Z", "DTSTART;TZID=America/New_York:99991231T235959" })
+            {
+                var found = Occurrences.Expand(Expanding.Event(line, "DURATION:P3W", "RRULE:FREQ=DAILY;UNTIL=99991231T235959Z"), new Interval(null, null), zone).Take(3).ToList();
+                found.ShouldNotBeEmpty();
+                found.ShouldAllBe(o => o.LocalEnd.Year <= 9999);
+            }
+    }
+
     private static CalendarDocument Sample(string file) => CalendarDocument.Parse(File.ReadAllBytes(Path.Combine(CalendarFiles.Samples, file)));
 }

@@ -1,0 +1,45 @@
+"""Expands rules with dateutil. Input lines: dtstart|rule|days to look at. Output lines: dtstart|starts, or `-` for a rule that is not comparable.
+
+dateutil leaves DTSTART out where the rule does not hit it, so the first hit becomes DTSTART.
+"""
+import signal
+import sys
+from datetime import datetime, timedelta
+
+from dateutil.rrule import rrulestr
+
+FORMAT = "%Y%m%dT%H%M%SZ"
+LAST = datetime(2031, 1, 1)
+
+
+class TooSlow(Exception):
+    pass
+
+
+def too_slow(*_):
+    raise TooSlow
+
+
+def expand(start, rule, days):
+    rule = rule.replace("Z;", ";").removesuffix("Z")
+    first = next(iter(rrulestr(rule, dtstart=start)), None)
+    if first is None or first > LAST:
+        return None
+    starts = []
+    for at in rrulestr(rule, dtstart=first):
+        if at >= min(first + timedelta(days=days), LAST) or len(starts) == 200:
+            break
+        starts.append(at)
+    return [first, *starts] if starts and starts[0] == first else None
+
+
+signal.signal(signal.SIGALRM, too_slow)
+for line in sys.stdin:
+    text, rule, days = line.strip().split("|")
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        found = expand(datetime.strptime(text, FORMAT), rule, int(days))
+    except (TooSlow, ValueError, IndexError):
+        found = None
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print("-" if found is None else found[0].strftime(FORMAT) + "|" + " ".join(at.strftime(FORMAT) for at in found[1:]))
