@@ -9,6 +9,10 @@ internal static class BoundedBody
 {
     public const int Largest = 10 * 1024 * 1024;
 
+    /// <summary>What the web server lets pass: what is too large but below it is read to its end, so that its sender is there for the
+    /// 413; beyond it the connection is cut.</summary>
+    public const int LargestDrained = 64 * 1024 * 1024;
+
     /// <exception cref="ProblemException">413 over <see cref="Largest"/> once decompressed, 415 another encoding, 400 broken gzip.</exception>
     public static async Task<ReadOnlyMemory<byte>> Read(HttpRequest request, CancellationToken ct)
     {

@@ -16,7 +16,7 @@ internal static class ManaEndpoints
     {
         var group = routes.MapGroup("/sync/{app}").RequireAuthorization(Policies.User).WithTags("Sync (mana)");
         group.MapPost("", Push).WithName("manaPush").WithSummary("Stores a client's changes and answers with what others changed")
-            .Accepts<object>("application/json").WithMetadata(new RequestSizeLimitAttribute(BoundedBody.Largest))
+            .Accepts<object>("application/json").WithMetadata(new RequestSizeLimitAttribute(BoundedBody.LargestDrained))
             .ProducesProblem(400).ProducesProblem(403).ProducesProblem(413).ProducesProblem(422);
         group.MapGet("/pull", Pull).WithName("manaPull").WithSummary("What has changed in one collection since a cursor")
             .ProducesProblem(400);

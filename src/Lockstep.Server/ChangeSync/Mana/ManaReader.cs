@@ -48,7 +48,7 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Time
         TenantSession session, string app, string? since, string[] collections, string? notBy, Instant end, [EnumeratorCancellation] CancellationToken ct)
     {
         using var subscription = signals.Subscribe();
-        var spoken = Now();
+        var spoken = Instant.FromUnixTimeTicks(0); // The first word goes out at once: until then the client has no answer, not even its status.
         while (Now() < end)
         {
             var page = await Read(session, app, since, collections, notBy, ct);
@@ -63,7 +63,7 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Time
                 yield return last ? item with { EventId = cursor } : item;
             }
             since = page.SyncedUntil;
-            if (tables.Count == 0 && Now() - spoken >= Heartbeat)
+            if (tables.Count == 0 && Now() >= spoken + Heartbeat)
             {
                 spoken = Now();
                 yield return new SseItem<object>(new { }, "heartbeat");

@@ -20,7 +20,7 @@ internal static class NativeEndpoints
     {
         var group = routes.MapGroup("/v1/sync/{app}").RequireAuthorization(Policies.User).WithTags("Sync");
         group.MapPost("/push", Push).WithName("pushChanges").WithSummary("Stores a client's mutations, each once however often it is sent")
-            .Accepts<NativePush>("application/json").WithMetadata(new RequestSizeLimitAttribute(BoundedBody.Largest))
+            .Accepts<NativePush>("application/json").WithMetadata(new RequestSizeLimitAttribute(BoundedBody.LargestDrained))
             .ProducesProblem(400).ProducesProblem(409).ProducesProblem(413).ProducesProblem(422);
         group.MapGet("/pull", Pull).WithName("pullChanges").WithSummary("What has changed since a cursor")
             .ProducesProblem(400).ProducesProblem(409).ProducesProblem(410).ProducesProblem(422);

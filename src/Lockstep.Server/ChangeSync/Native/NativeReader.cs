@@ -43,7 +43,7 @@ internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, Ti
         TenantSession session, string app, string? cursor, string[]? collections, int limit, Instant end, [EnumeratorCancellation] CancellationToken ct)
     {
         using var subscription = signals.Subscribe();
-        var spoken = Now();
+        var spoken = Instant.FromUnixTimeTicks(0); // The first word goes out at once: until then the client has no answer, not even its status.
         while (Now() < end)
         {
             var (answer, scopes, problem) = await Read(session, app, cursor, collections, limit, ct);
@@ -59,7 +59,7 @@ internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, Ti
                 spoken = Now();
                 yield return new SseItem<object>(answer, "changes") { EventId = cursor };
             }
-            else if (Now() - spoken >= Heartbeat)
+            else if (Now() >= spoken + Heartbeat)
             {
                 spoken = Now();
                 yield return new SseItem<object>(new { }, "heartbeat") { EventId = cursor };
