@@ -8,47 +8,110 @@ namespace Lockstep.Server.Calendars;
 /// Each method is one transaction and holds it over no network call. A session sees what its caller may see: an id that is not
 /// the caller's behaves like one that does not exist. One sync of an integration at a time (its lease); edits by users run beside it.
 /// </remarks>
-internal sealed class CalendarMirror
+internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
 {
     /// <summary>The calendars of an integration, the write target first, then by name.</summary>
-    public Task<IReadOnlyList<MirroredCalendar>> Calendars(TenantSession session, IntegrationId integration, CancellationToken ct) =>
-        throw new NotSupportedException();
+    public static async Task<IReadOnlyList<MirroredCalendar>> Calendars(TenantSession session, IntegrationId integration, CancellationToken ct) =>
+        await session.Query(MirrorRows.Calendars(integration), MirrorRows.ReadCalendar, ct);
 
     /// <summary>Makes the calendars of an integration those of <paramref name="wanted"/>, matched by href; positions of known ones stay.</summary>
-    /// <remarks>The events of calendars that are no longer wanted are deleted here, with delete changes; on the server they stay.</remarks>
+    /// <remarks>
+    /// The events of calendars that are no longer wanted are deleted here, with delete changes; on the server they stay. Call it with
+    /// none before deleting the integration.
+    /// </remarks>
     public Task SetCalendars(
         TenantTransaction transaction, IntegrationId integration, IReadOnlyList<WantedCalendar> wanted, CancellationToken ct) =>
-        throw new NotSupportedException();
+        new CalendarSelection(changes, time).Set(transaction, integration, wanted, ct);
 
     /// <summary>The whole mirror of a calendar, without texts, by href.</summary>
-    public Task<IReadOnlyList<MirroredObject>> Objects(TenantSession session, CalendarId calendar, CancellationToken ct) =>
-        throw new NotSupportedException();
+    public static async Task<IReadOnlyList<MirroredObject>> Objects(TenantSession session, CalendarId calendar, CancellationToken ct) =>
+        await session.Query(
+            new Statement(
+                """
+                SELECT o.id, o.href, o.etag, o.state, o.uid, o.event_id, o.local_changed_at
+                FROM   lockstep.calendar_objects o
+                WHERE  o.calendar_id = $1
+                ORDER  BY o.href
+                """, calendar.Value),
+            row => new MirroredObject(
+                new CalendarObjectId(row.GetGuid(0)), row.GetString(1), row.GetStringOrNull(2), MirrorEntry.StateOf(row.GetString(3)),
+                row.GetStringOrNull(4), row.GetGuidOrNull(5) is { } id ? new EventId(id) : null, row.GetInstantOrNull(6)),
+            ct);
 
     /// <summary>Takes over what the server has: rows, events, changes and position in one transaction.</summary>
     /// <remarks>Idempotent. Local edits that were not written yet meet it by last write wins; the loser is kept in the conflicts.</remarks>
     /// <returns>Null when there is no such calendar (any more).</returns>
     public Task<PageApplied?> ApplyPage(TenantSession session, CalendarId calendar, RemotePage page, CancellationToken ct) =>
-        throw new NotSupportedException();
+        session.Transact(async transaction =>
+        {
+            // (1) The scope first, as every writer does; from here on nobody else writes this owner's events.
+            if (await transaction.First(MirrorRows.LockCalendar(calendar), row => new Found(MirrorRows.ReadOwner(row)), ct) is not { } found)
+                return null;
+            // (2) What the page speaks of.
+            var hrefs = page.Changed.Select(remote => remote.Href).Concat(page.Removed).ToArray();
+            var uids = page.Changed.Select(remote => EventFacts.Read(remote.Ics, out _)?.Uid).OfType<string>().Distinct().ToArray();
+            var entries = await transaction.Query(MirrorRows.Entries(calendar, hrefs, uids), MirrorEntry.Read, ct);
+            var ids = entries.Select(entry => entry.Event?.Value).OfType<Guid>().Distinct().ToArray();
+            var events = await transaction.Query(MirrorRows.Events(calendar, ids, uids), EventRow.Read, ct);
+            // (3) Decide.
+            var merge = new PageMerge(calendar, found.Owner, entries, events, EventClock.Now(time));
+            merge.Apply(page);
+            // (4) Rows, changes and position, or nothing of them.
+            await transaction.Execute(ct, Writes(calendar, merge, page.Position));
+            await changes.Append(transaction, [.. merge.Events], ct);
+            return new PageApplied(merge.Pulled, merge.Conflicts.Count, merge.Quarantined);
+        }, ct);
 
     /// <summary>Says that the server had nothing new: the mirror is what the server has, as of now.</summary>
-    public Task MarkRead(TenantSession session, IReadOnlyList<CalendarId> calendars, CancellationToken ct) =>
-        throw new NotSupportedException();
+    public static Task MarkRead(TenantSession session, IReadOnlyList<CalendarId> calendars, CancellationToken ct) => session.Execute(
+        new Statement(
+            "UPDATE lockstep.calendars SET last_read_at = clock_timestamp(), unreadable_since = NULL WHERE id = ANY ($1)",
+            calendars.Select(id => id.Value).ToArray()),
+        ct);
 
     /// <summary>Says that a calendar could not be read now; from the first time on its free time is not believed.</summary>
-    public Task MarkUnreadable(TenantSession session, IReadOnlyList<CalendarId> calendars, CancellationToken ct) =>
-        throw new NotSupportedException();
+    public static Task MarkUnreadable(TenantSession session, IReadOnlyList<CalendarId> calendars, CancellationToken ct) => session.Execute(
+        new Statement(
+            "UPDATE lockstep.calendars SET unreadable_since = coalesce(unreadable_since, clock_timestamp()) WHERE id = ANY ($1)",
+            calendars.Select(id => id.Value).ToArray()),
+        ct);
 
     /// <summary>What waits to be written, oldest edit first; nothing for a read-only calendar.</summary>
-    public Task<IReadOnlyList<PendingWrite>> PendingWrites(TenantSession session, CalendarId calendar, int limit, CancellationToken ct) =>
-        throw new NotSupportedException();
+    public static async Task<IReadOnlyList<PendingWrite>> PendingWrites(TenantSession session, CalendarId calendar, int limit, CancellationToken ct) =>
+        await session.Query(MirrorRows.Pending(calendar, limit), MirrorRows.ReadPending, ct);
 
     /// <summary>A write succeeded. An edit made while it was under way stays pending, now based on the new ETag.</summary>
     /// <param name="etag">From the answer; null when it had none: the next read brings it, and recognises the text as ours.</param>
     public Task WriteDone(TenantSession session, PendingWrite write, string? etag, CancellationToken ct) =>
-        throw new NotSupportedException();
+        session.Transact(async transaction =>
+        {
+            await transaction.Query(MirrorRows.LockEventOf(write.Id), row => row.GetGuid(0), ct);
+            return await transaction.Execute(ct, write switch
+            {
+                PendingWrite.Create create => [MirrorRows.Written(create.Id, etag, create.Ics, EventClock.Now(time))],
+                PendingWrite.Change change => [MirrorRows.Written(change.Id, etag, change.Ics, EventClock.Now(time))],
+                _ => MirrorRows.Erased(write.Id),
+            });
+        }, ct);
 
     /// <summary>A write was refused for a reason that is not a conflict; it stays pending, with the reason and one more attempt.</summary>
     /// <param name="reason">What the server said, for people.</param>
-    public Task WriteRefused(TenantSession session, PendingWrite write, string reason, CancellationToken ct) =>
-        throw new NotSupportedException();
+    public static Task WriteRefused(TenantSession session, PendingWrite write, string reason, CancellationToken ct) =>
+        session.Execute(MirrorRows.Refused(write.Id, reason), ct);
+
+    private static IEnumerable<Statement> Writes(CalendarId calendar, PageMerge merge, CalendarPosition? position)
+    {
+        if (merge.Events.Any())
+            yield return EventRows.Upsert(merge.Events);
+        if (merge.Gone.Count > 0)
+            yield return MirrorRows.Delete([.. merge.Gone.Select(id => id.Value)]);
+        if (merge.Entries.Any())
+            yield return MirrorEntry.Upsert(calendar, merge.Entries);
+        foreach (var conflict in merge.Conflicts)
+            yield return conflict.Record(calendar);
+        if (position is not null)
+            yield return MirrorRows.Advance(calendar, position);
+    }
+
+    private sealed record Found(Tenant Owner);
 }

@@ -1,0 +1,59 @@
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy;
+
+namespace Lockstep.Server.Calendars;
+
+/// <summary>What an edit made here does to the mirror: the resource waits to be written.</summary>
+internal static class LocalEdits
+{
+    /// <summary>The event, held until the transaction ends.</summary>
+    public static Statement Lock(EventId id) => new(
+        """
+        SELECT e.id, e.user_id, e.workspace_id, e.calendar_id, e.matter_id, e.uid, e.ics, e.version, e.changed_at, e.deleted, e.created_at,
+               coalesce(c.read_only, false)
+        FROM   lockstep.events e
+        LEFT   JOIN lockstep.calendars c ON c.id = e.calendar_id
+        WHERE  e.id = $1
+        FOR    UPDATE OF e
+        """, id.Value);
+
+    /// <summary>A resource that the server does not have yet, under a name that no other has.</summary>
+    public static Statement New(EventRow row, CalendarTarget target) => new(
+        """
+        INSERT INTO lockstep.calendar_objects (id, calendar_id, event_id, href, uid, state, local_changed_at)
+        VALUES ($1, $2, $3, $4, $5, 'new', $6)
+        """,
+        CalendarObjectId.New().Value, target.Id.Value, row.Id.Value, $"{target.Href.TrimEnd('/')}/{row.Id}.ics", row.Uid, row.ChangedAt);
+
+    /// <summary>Marks what has to be written after an edit; nothing where the resource is as it was, or the event is only here.</summary>
+    public static IEnumerable<Statement> Dirty(EventRow old, EventRow row)
+    {
+        if (row.Calendar is null)
+            yield break;
+        if (row.Deleted)
+            // Also what was never there: its PUT may be on its way just now.
+            yield return new Statement(
+                """
+                UPDATE lockstep.calendar_objects
+                SET    state = 'deleted',
+                       base = coalesce(base, CASE WHEN etag IS NOT NULL THEN $2 END),
+                       local_changed_at = $3,
+                       attempts = 0
+                WHERE  event_id = $1
+                """, row.Id.Value, old.Ics, row.ChangedAt);
+        else if (!string.Equals(old.Ics, row.Ics, StringComparison.Ordinal))
+            yield return new Statement(
+                """
+                UPDATE lockstep.calendar_objects
+                SET    state = CASE WHEN state = 'clean' THEN 'changed' ELSE state END,
+                       base = CASE WHEN state = 'clean' THEN $2 ELSE base END,
+                       local_changed_at = $3,
+                       attempts = 0
+                WHERE  id = (SELECT o.id
+                             FROM   lockstep.calendar_objects o
+                             WHERE  o.event_id = $1
+                             ORDER  BY o.state = 'quarantined', o.remote_at DESC NULLS LAST, o.id DESC
+                             LIMIT  1)
+                """, row.Id.Value, old.Ics, row.ChangedAt);
+    }
+}
