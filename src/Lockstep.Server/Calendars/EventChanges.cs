@@ -1,24 +1,28 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Lockstep.Server.ChangeSync;
+using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 
 namespace Lockstep.Server.Calendars;
 
-/// <summary>Events as changes of app <c>calendar</c>, table <c>events</c>.</summary>
+/// <summary>Events as changes of app <c>calendar</c>, table <c>events</c>; each is one register, written whole.</summary>
 /// <remarks>
 /// The scope of the change log is locked before any event is read for writing: a push does so too, and two orders would deadlock.
 /// It also makes the writes of one owner's events follow each other.
 /// </remarks>
-internal sealed class EventChanges
+internal sealed class EventChanges(ChangeLog log)
 {
-    private readonly int x = 1;
+    public const string App = "calendar";
+    public const string Table = "events";
+
     /// <summary>Holds the owner's scope until the transaction ends.</summary>
-    public static Task Lock(TenantTransaction transaction, Tenant owner, CancellationToken ct) => transaction.Execute(
-        ct,
-        new Statement("SELECT count(*) FROM lockstep.lock_scopes(ARRAY[$1])", owner.Workspace is { } workspace ? workspace.ToString() : ""));
+    public static Task Lock(TenantTransaction transaction, Tenant owner, CancellationToken ct) => ChangeLog.Lock(transaction, ScopeOf(owner), ct);
 
     /// <summary>Holds the scope of whoever owns the event.</summary>
     /// <returns>False when there is no such event.</returns>
-    public async Task<bool> LockOwner(TenantTransaction transaction, EventId id, CancellationToken ct) => (await transaction.Query(
+    public static async Task<bool> LockOwner(TenantTransaction transaction, EventId id, CancellationToken ct) => (await transaction.Query(
         new Statement(
             """
             SELECT s.scope_id
@@ -26,7 +30,55 @@ internal sealed class EventChanges
             CROSS  JOIN LATERAL lockstep.lock_scopes(ARRAY[coalesce(e.workspace_id::text, '')]) s
             WHERE  e.id = $1
             """, id.Value),
-        row => row.GetGuid(0), ct)).Count > x - 1;
+        row => row.GetGuid(0), ct)).Count > 0;
 
-    public Task Append(TenantTransaction transaction, IReadOnlyCollection<EventRow> rows, CancellationToken ct) => Task.FromResult(x);
+    /// <summary>Tells the log what the events are now, in the transaction that wrote them.</summary>
+    public async Task Append(TenantTransaction transaction, IReadOnlyCollection<EventRow> rows, CancellationToken ct)
+    {
+        foreach (var owned in rows.GroupBy(row => row.Owner))
+        {
+            var results = await log.Append(transaction, ScopeOf(owned.Key), [.. owned.Select(ToChange)], ct);
+            // An event and its record must not say different things: better nothing is stored.
+            if (results.FirstOrDefault(result => result.Status != ChangeStatus.Applied) is { } refused)
+                throw new InvalidOperationException($"The change log did not take an event: {refused.Status} {refused.Code}.");
+        }
+    }
+
+    /// <summary>All fields of the record, as JSON.</summary>
+    public static IReadOnlyDictionary<string, string> Fields(EventRow row)
+    {
+        var view = EventView.Of(row);
+        return new Dictionary<string, string>
+        {
+            ["uid"] = Json(view.Uid),
+            ["summary"] = Json(view.Summary),
+            ["description"] = Json(view.Description),
+            ["location"] = Json(view.Location),
+            ["start"] = Json(view.Start),
+            ["end"] = Json(view.End),
+            ["allDay"] = Json(view.AllDay),
+            ["status"] = Json(view.Status),
+            ["transparency"] = Json(view.Transparency),
+            ["recurrence"] = Json(view.Recurrence),
+            ["calendarId"] = Json(view.CalendarId),
+            ["matterId"] = Json(view.MatterId),
+            ["ics"] = Json(row.Ics),
+        };
+    }
+
+    private static Change ToChange(EventRow row) => new(
+        App, Table, row.Id.ToString(),
+        row.Deleted ? ChangeOp.Delete : row.Version == 1 ? ChangeOp.Insert : ChangeOp.Update,
+        Change.Server)
+    {
+        At = FieldTime.Of(row.ChangedAt, Change.Server),
+        Merge = MergeKind.Register,
+        Fields = row.Deleted
+            ? ImmutableSortedDictionary<string, FieldWrite>.Empty
+            : Fields(row).ToImmutableSortedDictionary(field => field.Key, field => new FieldWrite(field.Value, null), StringComparer.Ordinal),
+    };
+
+    private static Scope ScopeOf(Tenant owner) => owner.Workspace is { } workspace ? Scope.Of(workspace) : Scope.Own;
+
+    private static string Json<T>(T value) => JsonSerializer.Serialize(value, StrictJson.Options);
 }

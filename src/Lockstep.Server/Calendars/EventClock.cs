@@ -6,7 +6,7 @@ namespace Lockstep.Server.Calendars;
 internal static class EventClock
 {
     /// <summary>How far ahead a server's clock is believed.</summary>
-    private static readonly Duration Skew = Duration.FromMinutes(5);
+    private static readonly Duration Skew = Duration.FromMinutes(2);
 
     /// <summary>In whole milliseconds, which every place that keeps a stamp can keep.</summary>
     public static Instant Now(TimeProvider time) => Instant.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());

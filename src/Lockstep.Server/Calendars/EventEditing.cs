@@ -49,6 +49,18 @@ internal static class EventEditing
         return document.ToString();
     }
 
+    /// <summary>The same resource, written now.</summary>
+    public static string Touch(string ics, Instant now)
+    {
+        var document = CalendarDocument.Parse(ics);
+        foreach (var component in document.ComponentsNamed("VEVENT"))
+        {
+            component.SetProperty("DTSTAMP", Stamp(now));
+            component.SetProperty("LAST-MODIFIED", Stamp(now));
+        }
+        return document.ToString();
+    }
+
     private static bool SetTimes(CalendarDocument document, CalendarComponent component, EventChange change)
     {
         if (!change.Start.Is && !change.End.Is)

@@ -58,6 +58,29 @@ internal sealed class EventStore(EventChanges changes, TimeProvider time)
     public Task<EventOutcome> Delete(TenantSession session, EventId id, long? ifMatch, CancellationToken ct) =>
         session.Transact(transaction => Edit(transaction, id, ifMatch, (row, _) => row with { Deleted = true }, _ => null, ct), ct);
 
+    /// <summary>Makes the version that lost a conflict the event again: an edit like any other, also where that means deleting or reviving.</summary>
+    public Task<EventOutcome> Restore(TenantSession session, Guid conflict, CancellationToken ct) =>
+        session.Transact<EventOutcome>(async transaction =>
+        {
+            if (await transaction.First(ConflictStore.One(conflict), ConflictStore.Read, ct) is not { } found
+                || !await EventChanges.LockOwner(transaction, new EventId(found.EventId), ct))
+                return new EventOutcome.NotFound();
+            var row = (await transaction.First(LocalEdits.Lock(new EventId(found.EventId)), EventRow.Read, ct))!;
+            if (row.ReadOnly)
+                return new EventOutcome.ReadOnly();
+            var loser = found.Winner == "local" ? found.Remote.Ics : found.Local.Ics;
+            var now = Instant.Max(Now(), row.ChangedAt + Duration.FromMilliseconds(1));
+            var restored = row with
+            {
+                Ics = loser is null ? row.Ics : EventEditing.Touch(loser, now), Deleted = loser is null, Version = row.Version + 1, ChangedAt = now,
+            };
+            if (loser is not null && EventFacts.Read(loser, out _) is null)
+                return new EventOutcome.Invalid("id", "The version that lost cannot be read as an event. Its text is in GET .../conflicts.");
+            await Store(transaction, row, restored, ct);
+            await transaction.Execute(ct, ConflictStore.MarkRestored(conflict));
+            return new EventOutcome.Stored(restored);
+        }, ct);
+
     /// <summary>What overlaps the window, by start then id; a page of at most <paramref name="limit"/> that comes after <paramref name="after"/>.</summary>
     public static Task<List<EventRow>> List(
         TenantSession session, Instant from, Instant to, EventCursor? after, int limit, CancellationToken ct) => session.Query(
@@ -99,7 +122,7 @@ internal sealed class EventStore(EventChanges changes, TimeProvider time)
         TenantTransaction transaction, EventId id, long? ifMatch, Func<EventRow, Instant, EventRow> edit,
         Func<EventRow, EventOutcome?> refuse, CancellationToken ct)
     {
-        if (await changes.LockOwner(transaction, id, ct) is false)
+        if (!await EventChanges.LockOwner(transaction, id, ct))
             return new EventOutcome.NotFound();
         var row = await transaction.First(LocalEdits.Lock(id), EventRow.Read, ct);
         if (row is null || row.Deleted)

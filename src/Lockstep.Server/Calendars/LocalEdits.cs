@@ -41,6 +41,24 @@ internal static class LocalEdits
                        attempts = 0
                 WHERE  event_id = $1
                 """, row.Id.Value, old.Ics, row.ChangedAt);
+        else if (old.Deleted)
+        {
+            yield return new Statement(
+                """
+                UPDATE lockstep.calendar_objects
+                SET    state = CASE WHEN etag IS NULL THEN 'new' ELSE 'changed' END, local_changed_at = $2, attempts = 0
+                WHERE  event_id = $1
+                AND    state = 'deleted'
+                """, row.Id.Value, row.ChangedAt);
+            yield return new Statement(
+                """
+                INSERT INTO lockstep.calendar_objects (id, calendar_id, event_id, href, uid, state, local_changed_at)
+                SELECT $1, c.id, $2, rtrim(c.href, '/') || '/' || $2::text || '.ics', $3, 'new', $4
+                FROM   lockstep.calendars c
+                WHERE  c.id = $5
+                AND    NOT EXISTS (SELECT 1 FROM lockstep.calendar_objects o WHERE o.event_id = $2)
+                """, CalendarObjectId.New().Value, row.Id.Value, row.Uid, row.ChangedAt, row.Calendar.Value.Value);
+        }
         else if (!string.Equals(old.Ics, row.Ics, StringComparison.Ordinal))
             yield return new Statement(
                 """

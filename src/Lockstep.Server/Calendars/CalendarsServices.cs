@@ -1,0 +1,18 @@
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Lockstep.Server.Calendars;
+
+internal static class CalendarsServices
+{
+    /// <summary>Needs ChangeSync's <c>ChangeLog</c> and a <see cref="TimeProvider"/>.</summary>
+    public static IServiceCollection AddCalendars(this IServiceCollection services) =>
+        services.AddSingleton<EventChanges>().AddSingleton<EventStore>().AddSingleton<CalendarMirror>();
+
+    public static void MapCalendars(this IEndpointRouteBuilder routes)
+    {
+        EventEndpoints.Map(routes);
+        MatterEndpoints.Map(routes);
+        ConflictEndpoints.Map(routes);
+    }
+}

@@ -1,0 +1,131 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Lockstep.Server.ChangeSync;
+using Lockstep.Server.Http;
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy;
+using NodaTime;
+using Npgsql;
+
+namespace Lockstep.Server.Calendars;
+
+/// <summary>Changes of app <c>calendar</c> that clients push. They have won already; here the resource is patched, or the whole change refused.</summary>
+/// <remarks>
+/// Fields are those of the API and <c>ics</c>, the whole resource, which counts when it is another than the one here. <c>uid</c>,
+/// <c>allDay</c> and <c>calendarId</c> of a known event follow from the rest and are passed over.
+/// </remarks>
+internal static class PushedEvents
+{
+    private static readonly string[] Derived = ["uid", "allDay"];
+
+    /// <summary>The delegate that ChangeSync asks, inside the push's transaction.</summary>
+    public static async Task<AppVerdict> Handle(TenantTransaction transaction, PushedChange change, CancellationToken ct)
+    {
+        if (change.Table != EventChanges.Table)
+            return new AppVerdict.Refused("unknown_table", $"App {EventChanges.App} has the table {EventChanges.Table} alone.");
+        if (!Guid.TryParse(change.RecordId, out var id))
+            return new AppVerdict.Refused("bad_record_id", "The id of an event is a UUID.");
+        var row = await transaction.First(LocalEdits.Lock(new EventId(id)), EventRow.Read, ct);
+        if (row is { ReadOnly: true })
+            return new AppVerdict.Refused("calendar_read_only", "This calendar takes no writes.");
+        var at = Instant.FromUnixTimeMilliseconds(change.At.Milliseconds);
+        if (change.Op == ChangeOp.Delete)
+            return await Delete(transaction, row, at, ct);
+        return Read(change.Fields, row) is var (body, ics, problem) && problem is not null ? new AppVerdict.Refused("invalid_event", problem)
+            : row is { Deleted: false } ? await Edit(transaction, row, body, ics, at, ct)
+            : await Make(transaction, new EventId(id), row, change.Scope, body, ics, at, ct);
+    }
+
+    private static async Task<AppVerdict> Delete(TenantTransaction transaction, EventRow? row, Instant at, CancellationToken ct)
+    {
+        if (row is { Deleted: false })
+            await Store(transaction, row, row with { Deleted = true, Version = row.Version + 1, ChangedAt = at }, ct);
+        return new AppVerdict.Accepted(new Dictionary<string, string>());
+    }
+
+    private static async Task<AppVerdict> Edit(
+        TenantTransaction transaction, EventRow row, EventBody body, string? ics, Instant at, CancellationToken ct)
+    {
+        var errors = new FieldErrors();
+        var change = body.Check(making: false, errors);
+        var matter = change?.Matter.Or(row.Matter) ?? row.Matter;
+        if (change?.TimesProblem(row.Facts) is { } problem)
+            errors.Add("end", problem);
+        if (matter is { } named && matter != row.Matter && !await HasMatter(transaction, named, ct))
+            errors.Add("matterId", "There is no such matter.");
+        if (errors.Any)
+            return Refused(errors);
+        var edited = row with { Ics = ics ?? EventEditing.Patch(row.Ics, change!, at), Matter = matter, Version = row.Version + 1, ChangedAt = at };
+        await Store(transaction, row, edited, ct);
+        return new AppVerdict.Accepted(EventChanges.Fields(edited));
+    }
+
+    /// <param name="tombstone">The event was deleted and a later write brings it back.</param>
+    private static async Task<AppVerdict> Make(
+        TenantTransaction transaction, EventId id, EventRow? tombstone, Scope scope, EventBody body, string? ics, Instant at, CancellationToken ct)
+    {
+        var errors = new FieldErrors();
+        var change = body.Check(making: ics is null, errors);
+        var workspace = await Workspace(transaction, scope, ct);
+        var target = tombstone is null ? await CalendarTargets.Find(transaction, body.CalendarId, workspace, ct) : null;
+        if (tombstone is null && body.CalendarId is not null && target is null)
+            errors.Add("calendarId", "There is no such calendar.");
+        if (target is { ReadOnly: true })
+            return new AppVerdict.Refused("calendar_read_only", "This calendar takes no writes.");
+        var matter = change?.Matter.Value;
+        if (matter is { } named && !await HasMatter(transaction, named, ct))
+            errors.Add("matterId", "There is no such matter.");
+        if (errors.Any)
+            return Refused(errors);
+        var uid = tombstone?.Uid ?? (ics is null ? id.ToString() : EventFacts.Read(ics, out _)!.Uid);
+        var owner = workspace is { } of ? Tenant.Of(of) : Tenant.Of(transaction.Caller.RequiredUser);
+        var row = new EventRow(
+            id, tombstone?.Owner ?? owner, tombstone?.Calendar ?? target?.Id, matter, uid, ics ?? EventEditing.Create(change!, uid, at),
+            (tombstone?.Version ?? 0) + 1, at, false, at, false);
+        if (tombstone is not null)
+            await Store(transaction, tombstone, row, ct);
+        else
+            await transaction.Execute(ct, target is null ? [EventRows.Upsert([row])] : [EventRows.Upsert([row]), LocalEdits.New(row, target)]);
+        return new AppVerdict.Accepted(EventChanges.Fields(row));
+    }
+
+    private static Task<int> Store(TenantTransaction transaction, EventRow old, EventRow row, CancellationToken ct) =>
+        transaction.Execute(ct, [EventRows.Upsert([row]), .. LocalEdits.Dirty(old, row)]);
+
+    private static (EventBody Body, string? Ics, string? Problem) Read(IReadOnlyDictionary<string, string> fields, EventRow? row)
+    {
+        var json = new JsonObject();
+        string? ics = null;
+        foreach (var (name, text) in fields)
+            if (name == "ics")
+                ics = JsonNode.Parse(text) is JsonValue value && value.TryGetValue<string>(out var told) ? told : null;
+            else if (!Derived.Contains(name) && !(name == "calendarId" && (row is not null || text == "null")))
+                json[name] = JsonNode.Parse(text);
+        EventBody body;
+        try
+        {
+            body = json.Deserialize<EventBody>(StrictJson.Options)!;
+        }
+        catch (JsonException e)
+        {
+            return (new EventBody(), null, $"A field is not what it should be, or unknown: {e.Path}.");
+        }
+        if (ics is null || ics == row?.Ics)
+            return (body, null, null);
+        return EventFacts.Read(ics, out var problem) is not { } facts ? (body, null, "ics: " + problem)
+            : row is not null && facts.Uid != row.Uid ? (body, null, "ics: The UID of an event does not change.")
+            : (body, ics, null);
+    }
+
+    private static async Task<bool> HasMatter(TenantTransaction transaction, MatterId matter, CancellationToken ct) => (await transaction.Query(
+        new Statement("SELECT m.id FROM lockstep.matters m WHERE m.id = $1", matter.Value), row => row.GetGuid(0), ct)).Count > 0;
+
+    private static async Task<WorkspaceId?> Workspace(TenantTransaction transaction, Scope scope, CancellationToken ct) =>
+        scope == Scope.Own ? null : (await transaction.Query(
+            new Statement("SELECT r.workspace_id FROM lockstep.resolve_spaces(ARRAY[$1]) r", scope.Space), ReadWorkspace, ct)).FirstOrDefault();
+
+    private static WorkspaceId? ReadWorkspace(NpgsqlDataReader row) => row.GetGuidOrNull(0) is { } id ? new WorkspaceId(id) : null;
+
+    private static AppVerdict.Refused Refused(FieldErrors errors) =>
+        new("invalid_event", string.Join(" ", errors.All.Select(error => $"{error.Key}: {string.Join(" ", error.Value)}")));
+}
