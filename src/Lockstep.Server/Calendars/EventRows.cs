@@ -17,14 +17,14 @@ internal static class EventRows
         """
         INSERT INTO lockstep.events AS e
                (id, user_id, workspace_id, calendar_id, matter_id, uid, ics, summary, description, location, starts_at, ends_at,
-                range_start, range_end, all_day, recurring, status, transparency, version, changed_at, deleted)
+                range_start, range_end, all_day, recurring, status, transparency, version, changed_at, deleted, created_at)
         SELECT id, user_id, workspace_id, calendar_id, matter_id, uid, ics, summary, description, location, starts_at, ends_at,
-               range_start, range_end, all_day, recurring, status, transparency, version, changed_at, deleted
+               range_start, range_end, all_day, recurring, status, transparency, version, changed_at, deleted, created_at
         FROM   jsonb_to_recordset($1::jsonb) AS r (
                    id uuid, user_id uuid, workspace_id uuid, calendar_id uuid, matter_id uuid, uid text, ics text, summary text,
                    description text, location text, starts_at timestamptz, ends_at timestamptz, range_start timestamptz,
                    range_end timestamptz, all_day boolean, recurring boolean, status text, transparency text, version bigint,
-                   changed_at timestamptz, deleted boolean)
+                   changed_at timestamptz, deleted boolean, created_at timestamptz)
         ON     CONFLICT (id) DO UPDATE
         SET    matter_id = excluded.matter_id, uid = excluded.uid, ics = excluded.ics, summary = excluded.summary,
                description = excluded.description, location = excluded.location, starts_at = excluded.starts_at,
@@ -58,6 +58,7 @@ internal static class EventRows
         version = e.Version,
         changed_at = Text(e.ChangedAt),
         deleted = e.Deleted,
+        created_at = Text(e.CreatedAt),
     };
 
     /// <summary>The nearest instant that a column can hold.</summary>

@@ -1,5 +1,6 @@
 using System.Text;
 using Lockstep.Server.Activity;
+using Lockstep.Server.Calendars;
 using Lockstep.Server.ChangeSync;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault;
@@ -14,7 +15,9 @@ internal static class Slices
     public static void Add(IServiceCollection services, Settings settings)
     {
         services.AddVault(new VaultOptions(settings.Keys, settings.RevealLimit));
+        services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt));
+        services.AddCalendars();
     }
 
     public static void Map(IEndpointRouteBuilder routes)
@@ -22,6 +25,7 @@ internal static class Slices
         routes.MapActivity();
         routes.MapCredentials();
         routes.MapChangeSync();
+        routes.MapCalendars();
     }
 
     // Where tokens come from a JWKS alone there is no shared secret. A forged cursor only skips or repeats what its owner may read anyway:
