@@ -1,10 +1,10 @@
 namespace Lockstep.Tests.Support;
 
 /// <summary>A clock that stands until it is moved; its timers fire while it is moved over them.</summary>
-public sealed class FakeTime : TimeProvider
+public sealed class FakeTime(DateTimeOffset? start = null) : TimeProvider
 {
     private readonly List<FakeTimer> timers = [];
-    private DateTimeOffset now = new(2026, 3, 1, 9, 0, 0, TimeSpan.Zero);
+    private DateTimeOffset now = start ?? new(2026, 3, 1, 9, 0, 0, TimeSpan.Zero);
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 

@@ -9,7 +9,8 @@ internal static class CanonicalBase64Url
     public static byte[]? Decode(ReadOnlySpan<char> text)
     {
         var bytes = new byte[Base64Url.GetMaxDecodedLength(text.Length)];
-        if (!Base64Url.TryDecodeFromChars(text, bytes, out var length))
+        // The decoder's Try is about room alone: it throws for a foreign character.
+        if (!Base64Url.IsValid(text) || !Base64Url.TryDecodeFromChars(text, bytes, out var length))
             return null;
         // The decoder is lenient about padding and white space: two texts of one token would slip past anything that compares tokens.
         Array.Resize(ref bytes, length);
