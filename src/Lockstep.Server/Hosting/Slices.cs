@@ -1,5 +1,6 @@
 using System.Text;
 using Lockstep.Server.Activity;
+using Lockstep.Server.Booking;
 using Lockstep.Server.Calendars;
 using Lockstep.Server.ChangeSync;
 using Lockstep.Server.Tenancy.Jwt;
@@ -18,6 +19,7 @@ internal static class Slices
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt));
         services.AddCalendars();
+        services.AddBooking();
     }
 
     public static void Map(IEndpointRouteBuilder routes)
@@ -26,6 +28,7 @@ internal static class Slices
         routes.MapCredentials();
         routes.MapChangeSync();
         routes.MapCalendars();
+        routes.MapBooking();
     }
 
     // Where tokens come from a JWKS alone there is no shared secret. A forged cursor only skips or repeats what its owner may read anyway:
