@@ -64,7 +64,7 @@ call POST /v1/events '{"summary":"Made here","start":{"dateTime":"2026-12-07T15:
 call POST "/v1/integrations/$integration/sync?wait=30"
 say "what Radicale has now"
 curl -sS -u you:demo-password "$dav/you/work/" | grep -a '^SUMMARY' | sort
-call GET '/sync/calendar/pull?collection=events&since='
+call GET '/sync/calendar/pull?collection=events&since=1970-01-01T00:00:00Z'
 call PUT /v1/provider '{"publicSlug":"you","isPublic":true,"timezone":"Europe/Berlin","settings":{"workingHours":{"days":[1,2,3,4,5],"start":"09:00","end":"17:00"},"whatsapp":{"enabled":true,"phoneE164":"+4915112345678","messageTemplate":"Hello, is {date} at {time} free?"},"calendar":{"selectedCalendarIds":[]}}}'
 say "curl $url/c/you/slots?days=3"
 curl -sS "$url/c/you/slots?days=3" | cut -c1-400
