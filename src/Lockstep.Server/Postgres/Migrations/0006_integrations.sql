@@ -204,7 +204,8 @@ COMMENT ON FUNCTION lockstep.work_for(uuid) IS
     'As which user the worker works on an integration: its owner, or the longest-standing owner, else admin, of its workspace. SECURITY DEFINER: service only.';
 
 CREATE FUNCTION lockstep.claim_due_work(p_node text, p_limit integer, p_lease_seconds double precision)
-RETURNS TABLE (id uuid, user_id uuid, workspace_id uuid, act_as uuid, integration_type text, run_id uuid, failures integer, lease_fence bigint)
+RETURNS TABLE (id uuid, user_id uuid, workspace_id uuid, act_as uuid, integration_type text, run_id uuid, failures integer, lease_fence bigint,
+    due_at timestamptz)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH due AS (
         SELECT i.id
@@ -224,7 +225,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
            requested_run = CASE WHEN i.current_run IS NULL THEN NULL ELSE i.requested_run END
     FROM   due
     WHERE  i.id = due.id
-    RETURNING i.id, i.user_id, i.workspace_id, lockstep.work_for(i.id), i.integration_type, i.current_run, i.failures, i.lease_fence
+    RETURNING i.id, i.user_id, i.workspace_id, lockstep.work_for(i.id), i.integration_type, i.current_run, i.failures, i.lease_fence,
+              i.next_sync_at
 $$;
 COMMENT ON FUNCTION lockstep.claim_due_work(text, integer, double precision) IS
     'Leases due integrations to a node, each to one node only (SKIP LOCKED); run_id is null when nobody asked for this run. SECURITY DEFINER: service only; no config, no secret in the answer.';
@@ -240,6 +242,20 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION lockstep.renew_lease(uuid, bigint, double precision) IS
     'Keeps a lease for a long run; false when another node has it, or the integration is gone: stop. SECURITY DEFINER: service only.';
+
+CREATE FUNCTION lockstep.hand_back_work(p_integration uuid, p_fence bigint, p_wait_seconds double precision) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH given AS (
+        UPDATE lockstep.integrations i
+        SET    lease_owner = NULL,
+               lease_until = NULL,
+               next_sync_at = clock_timestamp() + make_interval(secs => p_wait_seconds)
+        WHERE  i.id = p_integration AND i.lease_fence = p_fence AND i.lease_owner IS NOT NULL
+        RETURNING 1)
+    SELECT EXISTS (SELECT 1 FROM given)
+$$;
+COMMENT ON FUNCTION lockstep.hand_back_work(uuid, bigint, double precision) IS
+    'Ends a lease without a result, as when the node stops or the host is busy; the run keeps its id. False when the lease was lost. SECURITY DEFINER: service only.';
 
 CREATE FUNCTION lockstep.finish_work(
     p_integration uuid, p_fence bigint, p_run uuid, p_direction text, p_pushed integer, p_pulled integer, p_error text, p_error_code text,
@@ -284,10 +300,12 @@ COMMENT ON FUNCTION lockstep.finish_work(uuid, bigint, uuid, text, integer, inte
 
 REVOKE ALL ON FUNCTION lockstep.holds_secret(jsonb), lockstep.check_integration(), lockstep.follow_credential(), lockstep.work_for(uuid),
     lockstep.claim_due_work(text, integer, double precision), lockstep.renew_lease(uuid, bigint, double precision),
+    lockstep.hand_back_work(uuid, bigint, double precision),
     lockstep.finish_work(uuid, bigint, uuid, text, integer, integer, text, text, integer, double precision, text, double precision)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lockstep.holds_secret(jsonb) TO lockstep_app, lockstep_service;
 GRANT EXECUTE ON FUNCTION lockstep.work_for(uuid), lockstep.claim_due_work(text, integer, double precision),
     lockstep.renew_lease(uuid, bigint, double precision),
+    lockstep.hand_back_work(uuid, bigint, double precision),
     lockstep.finish_work(uuid, bigint, uuid, text, integer, integer, text, text, integer, double precision, text, double precision)
     TO lockstep_service;

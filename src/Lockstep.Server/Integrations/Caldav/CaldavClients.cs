@@ -1,0 +1,71 @@
+using System.Diagnostics.Metrics;
+using Lockstep.Calendaring.Caldav;
+using Lockstep.Server.Outbound;
+using Lockstep.Server.Postgres;
+
+namespace Lockstep.Server.Integrations.Caldav;
+
+/// <summary>Makes the clients of CalDAV accounts: all behind the outbound guard, over one pool of connections, counted.</summary>
+internal sealed class CaldavClients(OutboundGuard guard, TimeProvider time) : IDisposable
+{
+    /// <summary>Somebody waits for the answer.</summary>
+    private static readonly CaldavOptions Interactive = new()
+    {
+        IsRefusal = OutboundGuard.IsRefusal,
+        ResponseTimeout = TimeSpan.FromSeconds(15),
+        TotalTimeout = TimeSpan.FromSeconds(60),
+    };
+
+    private static readonly CaldavOptions Background = new() { IsRefusal = OutboundGuard.IsRefusal };
+
+    private readonly HttpMessageInvoker pool = guard.CreateInvoker();
+
+    /// <param name="secret">Asked whenever it is needed; never kept.</param>
+    public CaldavClient ForPeople(Uri url, string username, Func<string> secret) =>
+        new(pool, new CaldavAccount(url, username, secret), Interactive, time);
+
+    /// <returns>The client, and the requests that it will have sent.</returns>
+    public (CaldavClient Client, CaldavTraffic Traffic) ForSync(CaldavConfig config, Func<string> secret)
+    {
+        var traffic = new CaldavTraffic(pool);
+        return (new CaldavClient(traffic, new CaldavAccount(config.Address, config.Username, secret), Background, time), traffic);
+    }
+
+    public void Dispose() => pool.Dispose();
+}
+
+/// <summary>Counts what one run sends.</summary>
+internal sealed class CaldavTraffic(HttpMessageInvoker pool) : HttpMessageInvoker(new Forward(pool), disposeHandler: false)
+{
+    private static readonly Counter<long> AllRequests = Meters.Lockstep.CreateCounter<long>(
+        "lockstep.caldav.requests", description: "Requests sent to calendar servers");
+
+    private static readonly Counter<long> AllBytes = Meters.Lockstep.CreateCounter<long>(
+        "lockstep.caldav.bytes", "By", "Bytes of the bodies sent to and announced by calendar servers");
+
+    private int requests;
+    private int writes;
+
+    public int Requests => Volatile.Read(ref requests);
+
+    /// <summary>PUT and DELETE among them.</summary>
+    public int Writes => Volatile.Read(ref writes);
+
+    public override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref requests);
+        if (request.Method == HttpMethod.Put || request.Method == HttpMethod.Delete)
+            Interlocked.Increment(ref writes);
+        AllRequests.Add(1, new KeyValuePair<string, object?>("method", request.Method.Method));
+        AllBytes.Add(request.Content?.Headers.ContentLength ?? 0, new KeyValuePair<string, object?>("direction", "sent"));
+        var answer = await base.SendAsync(request, cancellationToken);
+        AllBytes.Add(answer.Content.Headers.ContentLength ?? 0, new KeyValuePair<string, object?>("direction", "received"));
+        return answer;
+    }
+
+    private sealed class Forward(HttpMessageInvoker pool) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            pool.SendAsync(request, cancellationToken);
+    }
+}

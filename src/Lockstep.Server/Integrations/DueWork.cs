@@ -1,0 +1,62 @@
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy;
+using NodaTime;
+
+namespace Lockstep.Server.Integrations;
+
+/// <summary>An integration that this node alone works on until its lease ends.</summary>
+/// <param name="ActAs">The user whose rows the work sees; null when a workspace has no admin left.</param>
+/// <param name="Run">The id that its log entry gets.</param>
+/// <param name="Failures">How many runs in a row failed before.</param>
+/// <param name="Fence">Tells this lease from later ones.</param>
+/// <param name="DueAt">When it should have begun.</param>
+internal sealed record Work(IntegrationId Id, UserId? ActAs, Guid Run, int Failures, long Fence, Instant DueAt);
+
+/// <summary>The leases (settled, 5): claimed with SKIP LOCKED, renewed while the work goes on, fenced by a number that rises with each claim.</summary>
+/// <param name="node">Names this process in the rows.</param>
+internal sealed class DueWork(Database database, string node)
+{
+    /// <summary>How long a dead node's work waits for another one.</summary>
+    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+
+    private readonly TenantSession session = database.For(Caller.Service);
+
+    public DueWork(Database database)
+        : this(database, $"{Environment.MachineName}:{Environment.ProcessId}:{Guid.CreateVersion7():N}")
+    {
+    }
+
+    public async Task<IReadOnlyList<Work>> Claim(int limit, CancellationToken ct) => await session.Query(
+        new Statement(
+            """
+            SELECT w.id, w.act_as, w.run_id, w.failures, w.lease_fence, w.due_at
+            FROM   lockstep.claim_due_work($1, $2, $3) w
+            """, node, limit, Lease.TotalSeconds),
+        row => new Work(
+            new IntegrationId(row.GetGuid(0)),
+            row.GetGuidOrNull(1) is { } user ? new UserId(user) : null,
+            row.GetGuidOrNull(2) ?? Guid.CreateVersion7(),
+            row.GetInt32(3),
+            row.GetInt64(4),
+            row.GetInstant(5)),
+        ct);
+
+    /// <returns>False when another node has it, or the integration is gone: stop.</returns>
+    public async Task<bool> Renew(Work work, CancellationToken ct) => (await session.Query(
+        new Statement("SELECT lockstep.renew_lease($1, $2, $3)", work.Id.Value, work.Fence, Lease.TotalSeconds),
+        row => row.GetBoolean(0), ct))[0];
+
+    /// <summary>Ends the lease and writes what came of the run.</summary>
+    /// <returns>False, and nothing is written, when the lease was lost.</returns>
+    public async Task<bool> Finish(Work work, SyncReport report, NextRun next, CancellationToken ct) => (await session.Query(
+        new Statement(
+            "SELECT lockstep.finish_work($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            work.Id.Value, work.Fence, work.Run, report.Direction, report.Pushed, report.Pulled, report.Failure?.Message, report.Failure?.Code,
+            (int)Math.Min(report.Took.TotalMilliseconds, int.MaxValue), next.In.TotalSeconds, next.PauseReason, next.PauseFor?.TotalSeconds),
+        row => row.GetBoolean(0), ct))[0];
+
+    /// <summary>Gives the work back undone, for this or another node to take up again after <paramref name="wait"/>.</summary>
+    public Task HandBack(Work work, TimeSpan wait, CancellationToken ct) => session.Query(
+        new Statement("SELECT lockstep.hand_back_work($1, $2, $3)", work.Id.Value, work.Fence, wait.TotalSeconds),
+        row => row.GetBoolean(0), ct);
+}

@@ -1,0 +1,46 @@
+using System.Text.Json.Serialization;
+using Lockstep.Crypto;
+using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault;
+
+namespace Lockstep.Server.Integrations;
+
+/// <param name="CalendarPath">The write target: as discovery lists it, or its path. Left out or empty: the first writable calendar.</param>
+/// <param name="SelectedCalendarIds">Calendars that are read beside it: hrefs, paths, or our ids of them.</param>
+internal sealed record CaldavConfigRequest(
+    string? Url = null, string? Username = null, string? CalendarPath = null, IReadOnlyList<string>? SelectedCalendarIds = null);
+
+/// <summary>Connects an outside service; the secret goes into the vault.</summary>
+/// <param name="Secret">The password, or <paramref name="CredentialId"/> of one that is stored already.</param>
+/// <param name="VaultSecretId">For the service role only.</param>
+internal sealed record CreateIntegrationRequest(
+    string? IntegrationType = null,
+    string? Label = null,
+    Guid? WorkspaceId = null,
+    CaldavConfigRequest? Config = null,
+    [property: JsonConverter(typeof(SecretJson))] Secret? Secret = null,
+    Guid? CredentialId = null,
+    Guid? VaultSecretId = null,
+    FieldMappings? FieldMappings = null,
+    SyncSchedule? SyncSchedule = null);
+
+/// <summary>What is left out stays as it is, in <paramref name="Config"/> too. An address on another host needs the secret again.</summary>
+internal sealed record UpdateIntegrationRequest(
+    string? Label = null,
+    bool? Enabled = null,
+    CaldavConfigRequest? Config = null,
+    [property: JsonConverter(typeof(SecretJson))] Secret? Secret = null,
+    Guid? CredentialId = null,
+    FieldMappings? FieldMappings = null,
+    SyncSchedule? SyncSchedule = null);
+
+/// <param name="Count">How many events may disappear at once, as the message says.</param>
+internal sealed record ConfirmDeletionsRequest(int Count);
+
+internal sealed record DiscoverRequest(
+    string? Url = null, string? Username = null, [property: JsonConverter(typeof(SecretJson))] Secret? Password = null);
+
+/// <summary>A checked <see cref="CreateIntegrationRequest"/>, without its secret.</summary>
+internal sealed record NewIntegration(
+    string Type, string Label, WorkspaceId? Workspace, CaldavConfig Config, FieldMappings FieldMappings, SyncSchedule Schedule);

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+
+namespace Lockstep.Server.Integrations;
+
+/// <summary>Events 4000 to 4999. Ids and codes, never an address or a name.</summary>
+internal static partial class SyncLog
+{
+    [LoggerMessage(4000, LogLevel.Information, "Sync {Run} of integration {Integration}: pulled {Pulled}, pushed {Pushed}, {Milliseconds} ms, {Requests} requests")]
+    public static partial void Synced(this ILogger log, Guid run, Guid integration, int pulled, int pushed, int milliseconds, int requests);
+
+    [LoggerMessage(4001, LogLevel.Warning, "Sync {Run} of integration {Integration} failed: {Code}; next look in {Seconds} s, pause: {Pause}")]
+    public static partial void Failed(this ILogger log, Guid run, Guid integration, string code, int seconds, string pause);
+
+    [LoggerMessage(4002, LogLevel.Warning, "Sync {Run} of integration {Integration} stopped: its lease is lost")]
+    public static partial void LeaseLost(this ILogger log, Guid run, Guid integration);
+
+    [LoggerMessage(4003, LogLevel.Error, "Sync {Run} of integration {Integration} broke: {What}")]
+    public static partial void Broke(this ILogger log, Guid run, Guid integration, string what);
+
+    [LoggerMessage(4004, LogLevel.Warning, "The worker cannot reach the database ({What}); it goes on trying")]
+    public static partial void DatabaseAway(this ILogger log, string what);
+
+    [LoggerMessage(4005, LogLevel.Debug, "Sync {Run} of integration {Integration}: nothing new, {Requests} requests")]
+    public static partial void Idle(this ILogger log, Guid run, Guid integration, int requests);
+}

@@ -1,0 +1,88 @@
+using System.Diagnostics.Metrics;
+using Lockstep.Server.Http;
+using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Lockstep.Server.Integrations;
+
+/// <summary>Carries out one claimed run as the user it belongs to, and makes every way in which it can end a report.</summary>
+internal sealed class SyncRunner(Database database, CredentialVault vault, CaldavSync caldav, ILogger<SyncRunner> log)
+{
+    private static readonly Counter<long> Runs = Meters.Lockstep.CreateCounter<long>("lockstep.sync.runs", description: "Runs of integrations, by how they ended");
+
+    private static readonly Histogram<double> Duration = Meters.Lockstep.CreateHistogram<double>("lockstep.sync.duration", "s", "How long a run takes");
+
+    /// <returns>Null when the integration is not there any more.</returns>
+    public async Task<Integration?> Load(Work work, CancellationToken ct) => work.ActAs is { } user
+        ? await Session(user).First(IntegrationRows.Read(work.Id, null, null, 1), Integration.Read, ct)
+        : null;
+
+    /// <exception cref="OperationCanceledException">The lease was lost, or the server stops.</exception>
+    public async Task<SyncReport> Run(Work work, Integration integration, HeldLease lease)
+    {
+        var report = await Guarded(work, integration, lease);
+        Runs.Add(1, new KeyValuePair<string, object?>("outcome", report.Failure?.Code ?? "ok"));
+        Duration.Record(report.Took.TotalSeconds);
+        if (report is { Failure: null, Pulled: 0, Pushed: 0 })
+            log.Idle(work.Run, work.Id.Value, report.Requests);
+        else if (report.Failure is null)
+            log.Synced(work.Run, work.Id.Value, report.Pulled, report.Pushed, (int)report.Took.TotalMilliseconds, report.Requests);
+        return report;
+    }
+
+    private async Task<SyncReport> Guarded(Work work, Integration integration, HeldLease lease)
+    {
+        try
+        {
+            return await Sync(integration, lease, Session(work.ActAs!.Value));
+        }
+        catch (ProblemException e)
+        {
+            return SyncReport.Failed(new SyncFailure(FailureKind.Transient, e.Code, e.Message));
+        }
+        catch (NpgsqlException e) when (!lease.Held.IsCancellationRequested)
+        {
+            log.Broke(work.Run, work.Id.Value, Describe(e));
+            return SyncReport.Failed(new SyncFailure(FailureKind.Transient, "database_unavailable", "The database did not answer during the sync; it is tried again."));
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            log.Broke(work.Run, work.Id.Value, Describe(e));
+            return SyncReport.Failed(new SyncFailure(FailureKind.Transient, "internal_error", $"This is a fault of the sync, and it is in the server's log under run {work.Run}."));
+        }
+    }
+
+    private async Task<SyncReport> Sync(Integration integration, HeldLease lease, TenantSession session)
+    {
+        if (integration.Credential is not { } credential)
+            return NoSecret("has no credential");
+        switch (await vault.RevealForSync(session, credential, lease.Held))
+        {
+            case RevealOutcome.Revealed revealed:
+                using (revealed.Value)
+                    return await caldav.Run(session, integration, revealed.Value, lease.Require, lease.Held);
+            case RevealOutcome.Revoked:
+                return NoSecret("was revoked");
+            case RevealOutcome.Expired:
+                return NoSecret("has expired");
+            case RevealOutcome.NotFound:
+                return NoSecret("is not there any more");
+            default:
+                return SyncReport.Failed(new SyncFailure(
+                    FailureKind.Transient, "integrity_failure", "The stored secret does not open in its place; the operator has been alarmed. Give the integration its secret again."));
+        }
+    }
+
+    private TenantSession Session(UserId user) => database.For(Caller.Worker(user));
+
+    private static SyncReport NoSecret(string why) => SyncReport.Failed(new SyncFailure(
+        FailureKind.CredentialRevoked, "credential_revoked", $"The credential of this integration {why}. Give it a new secret."));
+
+    /// <summary>Type, SQLSTATE and where it was thrown: a message may hold a row.</summary>
+    private static string Describe(Exception e) =>
+        (e is PostgresException p ? $"{p.SqlState} {p.ConstraintName} " : "") + e.GetType().Name + Environment.NewLine + e.StackTrace;
+}

@@ -1,0 +1,161 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using Lockstep.Server.Postgres;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using NodaTime;
+using Npgsql;
+
+namespace Lockstep.Server.Integrations;
+
+/// <summary>Takes up due integrations from the start of the server to its end, beside every other node.</summary>
+/// <remarks>
+/// <code>
+///   claim (lease, SKIP LOCKED) -> load as its user -> slot of its host -> slot of this node -> run -> finish (fenced)
+///                                                     busy for long: give back
+/// </code>
+/// What is claimed and waits for a busy host takes no slot of this node, so that a slow server delays nobody else.
+/// </remarks>
+internal sealed class SyncWorker(
+    DueWork due, SyncRunner runner, SyncSignal signal, IntegrationOptions options, TimeProvider time, ILogger<SyncWorker> log) : BackgroundService
+{
+    /// <summary>Claimed at once, for each slot of this node.</summary>
+    private const int ClaimedPerSlot = 4;
+
+    private static readonly Histogram<double> Lag = Meters.Lockstep.CreateHistogram<double>(
+        "lockstep.sync.lag", "s", "How long due integrations waited for a worker");
+
+    private readonly HostSlots hosts = new(options.ParallelPerHost);
+    private readonly SemaphoreSlim slots = new(options.Parallel);
+    private readonly ConcurrentDictionary<Guid, Task> running = new();
+    private readonly CancellationTokenSource cut = new();
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            options.Heartbeat();
+            try
+            {
+                var free = (options.Parallel * ClaimedPerSlot) - running.Count;
+                var claimed = free > 0 ? await due.Claim(free, stoppingToken) : [];
+                foreach (var work in claimed)
+                    Begin(work);
+                await signal.WaitForWork(time, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                break;
+            }
+            catch (NpgsqlException e)
+            {
+                log.DatabaseAway(e.SqlState ?? e.GetType().Name);
+                await Task.Delay(SyncSignal.Look, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+        await Drain();
+    }
+
+    public override void Dispose()
+    {
+        cut.Dispose();
+        slots.Dispose();
+        base.Dispose();
+    }
+
+    private void Begin(Work work)
+    {
+        Lag.Record(Math.Max(0, (Instant.FromDateTimeOffset(time.GetUtcNow()) - work.DueAt).TotalSeconds));
+        var task = Task.Run(() => Carry(work), CancellationToken.None);
+        running[work.Run] = task;
+        _ = task.ContinueWith(_ => running.TryRemove(work.Run, out var _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    /// <summary>From claim to finish; nothing of it escapes.</summary>
+    private async Task Carry(Work work)
+    {
+        try
+        {
+            await using var lease = new HeldLease(due, work, time, cut.Token);
+            try
+            {
+                await Carry(work, lease);
+            }
+            catch (OperationCanceledException)
+            {
+                if (cut.IsCancellationRequested)
+                    await due.HandBack(work, TimeSpan.Zero, CancellationToken.None);
+                else
+                    log.LeaseLost(work.Run, work.Id.Value);
+            }
+        }
+        catch (NpgsqlException e)
+        {
+            // The lease runs out by itself, and the work is taken up again.
+            log.DatabaseAway(e.SqlState ?? e.GetType().Name);
+        }
+    }
+
+    private async Task Carry(Work work, HeldLease lease)
+    {
+        if (await runner.Load(work, lease.Held) is not { } integration)
+        {
+            var gone = SyncReport.Failed(new SyncFailure(
+                FailureKind.Transient, "no_admin", "The workspace of this integration has nobody left who may use its credential. Make somebody its admin."));
+            await Finish(work, gone, TimeSpan.FromSeconds(SyncSchedule.Default));
+            return;
+        }
+        using var host = await HostSlot(integration.Config.Address.Host, lease.Held);
+        if (host is null)
+        {
+            await due.HandBack(work, options.HostPatience * (1 + Random.Shared.NextDouble()), lease.Held);
+            return;
+        }
+        await slots.WaitAsync(lease.Held);
+        try
+        {
+            var report = await runner.Run(work, integration, lease);
+            await Finish(work, report, TimeSpan.FromSeconds(integration.Schedule.IntervalSeconds));
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+
+    private async Task<IDisposable?> HostSlot(string host, CancellationToken ct)
+    {
+        var began = time.GetTimestamp();
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50), time);
+        while (true)
+        {
+            if (hosts.TryTake(host) is { } slot)
+                return slot;
+            if (time.GetElapsedTime(began) >= options.HostPatience)
+                return null;
+            await tick.WaitForNextTickAsync(ct);
+        }
+    }
+
+    private async Task Finish(Work work, SyncReport report, TimeSpan interval)
+    {
+        var next = NextRun.After(report, interval, work.Failures, Random.Shared.NextDouble());
+        if (report.Failure is { } failure)
+            log.Failed(work.Run, work.Id.Value, failure.Code, (int)next.In.TotalSeconds, next.PauseReason ?? "none");
+        if (!await due.Finish(work, report, next, CancellationToken.None))
+            log.LeaseLost(work.Run, work.Id.Value);
+        signal.Finished();
+        // Asked for again during the run: it is due now.
+        signal.Wake();
+    }
+
+    /// <summary>Runs may finish for a moment; then they are cut between two steps, and given back.</summary>
+    private async Task Drain()
+    {
+        var all = Task.WhenAll(running.Values);
+        await Task.WhenAny(all, Task.Delay(options.DrainPatience, time));
+        await cut.CancelAsync();
+        await all;
+    }
+}
