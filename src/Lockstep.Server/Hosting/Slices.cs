@@ -3,6 +3,7 @@ using Lockstep.Server.Activity;
 using Lockstep.Server.Booking;
 using Lockstep.Server.Calendars;
 using Lockstep.Server.ChangeSync;
+using Lockstep.Server.Integrations;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault;
 using Microsoft.AspNetCore.Routing;
@@ -19,6 +20,7 @@ internal static class Slices
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt));
         services.AddCalendars();
+        services.AddIntegrations(provider => new IntegrationOptions { Heartbeat = provider.GetRequiredService<WorkerPulse>().Beat });
         services.AddBooking();
     }
 
@@ -28,6 +30,7 @@ internal static class Slices
         routes.MapCredentials();
         routes.MapChangeSync();
         routes.MapCalendars();
+        routes.MapIntegrations();
         routes.MapBooking();
     }
 
