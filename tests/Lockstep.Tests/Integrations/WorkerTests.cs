@@ -37,7 +37,7 @@ public sealed class WorkerTests(SyncedApp synced, PostgresServer postgres) : ICl
         var client = synced.App.As("shared");
         var id = (await client.ConnectAsync(synced.Radicale.Url, "/alice/shared/")).Id();
         await client.SyncedAsync(id);
-        await using var second = new LockstepApp(postgres) { ExistingDatabase = synced.App.Database };
+        await using var second = new LockstepApp(postgres) { ExistingDatabase = synced.App.Database, Keys = synced.App.Keys };
         second.Allow(synced.Radicale.Url);
         await second.InitializeAsync();
 
