@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Lockstep.Server.Integrations.Caldav;
 
 /// <summary>What a CalDAV integration is told: metadata only, never a secret.</summary>
@@ -6,8 +8,10 @@ namespace Lockstep.Server.Integrations.Caldav;
 /// <param name="SelectedCalendarIds">The calendars that are read beside it, as absolute URLs.</param>
 internal sealed record CaldavConfig(string Url, string Username, string CalendarPath, IReadOnlyList<string> SelectedCalendarIds)
 {
+    [JsonIgnore]
     public Uri Address => new(Url);
 
     /// <summary>Scheme, host and port: whom the password is shown to.</summary>
+    [JsonIgnore]
     public string Origin => Address.GetLeftPart(UriPartial.Authority).ToLowerInvariant();
 }
