@@ -1,3 +1,4 @@
+using Lockstep.Tests.Support;
 using FsCheck;
 using FsCheck.Fluent;
 using Lockstep.Server.ChangeSync;
@@ -115,5 +116,5 @@ public sealed class ConflictRuleTests
         RecordState.Write(fields.Select(field => KeyValuePair.Create(field.Name, new FieldValue(field.Json, At(at)))), At(at));
 
     private static void Hold<T>(Gen<T> given, Func<T, bool> property) =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(2000), Prop.ForAll(given.ToArbitrary(), property));
+        Check.One(Properties.Config.WithMaxTest(2000), Prop.ForAll(given.ToArbitrary(), property));
 }

@@ -1,3 +1,4 @@
+using Lockstep.Tests.Support;
 using FsCheck;
 using FsCheck.Fluent;
 using Lockstep.Crypto;
@@ -33,10 +34,9 @@ internal static class CryptoSamples
 
     public static void Holds<T>(Arbitrary<T> cases, Func<T, bool> property, int count = 100) =>
         Check.One(
-            Config.QuickThrowOnFailure
+            Properties.Config
                 .WithQuietOnSuccess(true)
-                .WithMaxTest(count)
-                .WithReplay(FSharpOption<Replay>.Some(new Replay(new Rnd(20_261, 777), FSharpOption<int>.None))),
+                .WithMaxTest(count),
             Prop.ForAll(cases, property));
 
     /// <summary>The text with one bit of one decoded part flipped.</summary>

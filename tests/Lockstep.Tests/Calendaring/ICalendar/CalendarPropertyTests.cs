@@ -1,3 +1,4 @@
+using Lockstep.Tests.Support;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
@@ -107,9 +108,8 @@ public sealed class CalendarPropertyTests
     // One seed: what fails here fails everywhere.
     private static void Check<T>(Gen<T> samples, Action<T> property) =>
         FsCheck.Check.One(
-            Config.QuickThrowOnFailure
+            Properties.Config
                 .WithMaxTest(300)
-                .WithQuietOnSuccess(true)
-                .WithReplay(FSharpOption<Replay>.Some(new Replay(new Rnd(20_261, 1121), FSharpOption<int>.None))),
+                .WithQuietOnSuccess(true),
             Prop.ForAll(samples.ToArbitrary(), property));
 }

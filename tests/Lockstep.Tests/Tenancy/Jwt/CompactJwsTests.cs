@@ -1,3 +1,4 @@
+using Lockstep.Tests.Support;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
@@ -110,7 +111,7 @@ public sealed class CompactJwsTests
     [Fact]
     public void Any_bytes_have_one_text_and_no_other()
     {
-        Check.One(Config.QuickThrowOnFailure, Prop.ForAll<byte[], byte>((bytes, noise) =>
+        Check.One(Properties.Config, Prop.ForAll<byte[], byte>((bytes, noise) =>
         {
             var text = TestKey.Text(bytes);
             CanonicalBase64Url.Decode(text).ShouldBe(bytes);
@@ -123,7 +124,7 @@ public sealed class CompactJwsTests
     [Fact]
     public void Any_text_is_parsed_without_an_exception()
     {
-        Check.One(Config.QuickThrowOnFailure, Prop.ForAll<string?>(text =>
+        Check.One(Properties.Config, Prop.ForAll<string?>(text =>
         {
             _ = CompactJws.Parse(text ?? "", out _);
             _ = CompactJws.Parse(Unsigned(Encoding.UTF8.GetBytes(text ?? "")), out _);
