@@ -1,7 +1,5 @@
-using System.Text.Json;
 using Lockstep.Server.Postgres;
 using NodaTime;
-using NodaTime.Text;
 
 namespace Lockstep.Server.Calendars;
 
@@ -12,20 +10,31 @@ internal static class EventRows
     private static readonly Instant First = Instant.FromUtc(1, 1, 2, 0, 0);
     private static readonly Instant Last = Instant.FromUtc(9998, 12, 31, 0, 0);
 
-    /// <summary>Makes or replaces events, any number in one statement. Owner and calendar of a known one stay.</summary>
-    public static Statement Upsert(IEnumerable<EventRow> events) => new(
+    // One array a column: any number of events is one statement, and nothing on the way is text that has to be read again.
+    private const string Insert =
         """
         INSERT INTO lockstep.events AS e
                (id, user_id, workspace_id, calendar_id, matter_id, uid, ics, summary, description, location, starts_at, ends_at,
                 range_start, range_end, all_day, recurring, status, transparency, version, changed_at, deleted, created_at)
         SELECT id, user_id, workspace_id, calendar_id, matter_id, uid, ics, summary, description, location, starts_at, ends_at,
                range_start, range_end, all_day, recurring, status, transparency, version, changed_at, deleted, created_at
-        FROM   jsonb_to_recordset($1::jsonb) AS r (
-                   id uuid, user_id uuid, workspace_id uuid, calendar_id uuid, matter_id uuid, uid text, ics text, summary text,
-                   description text, location text, starts_at timestamptz, ends_at timestamptz, range_start timestamptz,
-                   range_end timestamptz, all_day boolean, recurring boolean, status text, transparency text, version bigint,
-                   changed_at timestamptz, deleted boolean, created_at timestamptz)
-        ON     CONFLICT (id) DO UPDATE
+        FROM   unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
+                      $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::boolean[],
+                      $16::boolean[], $17::text[], $18::text[], $19::bigint[], $20::timestamptz[], $21::boolean[], $22::timestamptz[])
+               r (id, user_id, workspace_id, calendar_id, matter_id, uid, ics, summary, description, location, starts_at, ends_at,
+                  range_start, range_end, all_day, recurring, status, transparency, version, changed_at, deleted, created_at)
+        ON     CONFLICT (id)
+
+        """;
+
+    /// <summary>Makes an event, or does nothing where its id is taken, be it by somebody whose events are not to be seen.</summary>
+    public static Statement Make(EventRow row) => new(Insert + "DO NOTHING", Columns([row]));
+
+    /// <summary>Makes or replaces events, any number in one statement. Owner and calendar of a known one stay.</summary>
+    public static Statement Upsert(IEnumerable<EventRow> events) => new(
+        Insert +
+        """
+        DO     UPDATE
         SET    matter_id = excluded.matter_id, uid = excluded.uid, ics = excluded.ics, summary = excluded.summary,
                description = excluded.description, location = excluded.location, starts_at = excluded.starts_at,
                ends_at = excluded.ends_at, range_start = excluded.range_start, range_end = excluded.range_end,
@@ -33,36 +42,39 @@ internal static class EventRows
                transparency = excluded.transparency, version = excluded.version, changed_at = excluded.changed_at,
                deleted = excluded.deleted
         """,
-        JsonSerializer.Serialize(events.Select(Projection)));
+        Columns([.. events]));
 
-    private static object Projection(EventRow e) => new
-    {
-        id = e.Id.Value,
-        user_id = e.Owner.User?.Value,
-        workspace_id = e.Owner.Workspace?.Value,
-        calendar_id = e.Calendar?.Value,
-        matter_id = e.Matter?.Value,
-        uid = e.Uid,
-        ics = e.Ics,
-        summary = e.Facts.Summary,
-        description = e.Facts.Description,
-        location = e.Facts.Location,
-        starts_at = Text(e.Facts.StartsAt),
-        ends_at = Text(e.Facts.EndsAt),
-        range_start = Text(e.Facts.RangeStart),
-        range_end = e.Facts.RangeEnd is { } end ? Text(end) : "infinity",
-        all_day = e.Facts.AllDay,
-        recurring = e.Facts.Recurring,
-        status = e.Facts.Status,
-        transparency = e.Facts.Transparency,
-        version = e.Version,
-        changed_at = Text(e.ChangedAt),
-        deleted = e.Deleted,
-        created_at = Text(e.CreatedAt),
-    };
+    private static object[] Columns(EventRow[] rows) =>
+    [
+        Column(rows, e => e.Id.Value),
+        Column(rows, e => e.Owner.User?.Value),
+        Column(rows, e => e.Owner.Workspace?.Value),
+        Column(rows, e => e.Calendar?.Value),
+        Column(rows, e => e.Matter?.Value),
+        Column(rows, e => e.Uid),
+        Column(rows, e => e.Ics),
+        Column(rows, e => e.Facts.Summary),
+        Column(rows, e => e.Facts.Description),
+        Column(rows, e => e.Facts.Location),
+        Column(rows, e => Time(e.Facts.StartsAt)),
+        Column(rows, e => Time(e.Facts.EndsAt)),
+        Column(rows, e => Time(e.Facts.RangeStart)),
+        // Npgsql's infinity.
+        Column(rows, e => e.Facts.RangeEnd is { } end ? Time(end) : DateTime.MaxValue),
+        Column(rows, e => e.Facts.AllDay),
+        Column(rows, e => e.Facts.Recurring),
+        Column(rows, e => e.Facts.Status),
+        Column(rows, e => e.Facts.Transparency),
+        Column(rows, e => e.Version),
+        Column(rows, e => Time(e.ChangedAt)),
+        Column(rows, e => e.Deleted),
+        Column(rows, e => Time(e.CreatedAt)),
+    ];
+
+    private static T[] Column<T>(EventRow[] rows, Func<EventRow, T> value) => Array.ConvertAll(rows, row => value(row));
 
     /// <summary>The nearest instant that a column can hold.</summary>
     public static Instant Storable(Instant instant) => Instant.Max(First, Instant.Min(Last, instant));
 
-    private static string Text(Instant instant) => InstantPattern.ExtendedIso.Format(Storable(instant));
+    private static DateTime Time(Instant instant) => Storable(instant).ToDateTimeUtc();
 }

@@ -23,7 +23,11 @@ internal static class LocalEdits
         INSERT INTO lockstep.calendar_objects (id, calendar_id, event_id, href, uid, state, local_changed_at)
         VALUES ($1, $2, $3, $4, $5, 'new', $6)
         """,
-        CalendarObjectId.New().Value, target.Id.Value, row.Id.Value, $"{target.Href.TrimEnd('/')}/{row.Id}.ics", row.Uid, row.ChangedAt);
+        CalendarObjectId.New().Value, target.Id.Value, row.Id.Value, Href(row, target), row.Uid, row.ChangedAt);
+
+    /// <summary>The resource that has the name which <see cref="New"/> gives: an id that was chosen elsewhere may be there already.</summary>
+    public static Statement Named(EventRow row, CalendarTarget target) => new(
+        "SELECT o.id FROM lockstep.calendar_objects o WHERE o.calendar_id = $1 AND o.href = $2", target.Id.Value, Href(row, target));
 
     /// <summary>Marks what has to be written after an edit; nothing where the resource is as it was, or the event is only here.</summary>
     public static IEnumerable<Statement> Dirty(EventRow old, EventRow row)
@@ -74,4 +78,6 @@ internal static class LocalEdits
                              LIMIT  1)
                 """, row.Id.Value, old.Ics, row.ChangedAt);
     }
+
+    private static string Href(EventRow row, CalendarTarget target) => $"{target.Href.TrimEnd('/')}/{row.Id}.ics";
 }

@@ -18,6 +18,9 @@ internal static class PushedEvents
 {
     private static readonly string[] Derived = ["uid", "allDay"];
 
+    // The same words whoever has it: that there is such an event elsewhere is not for the caller to know.
+    private static readonly AppVerdict.Refused IdUnavailable = new("id_unavailable", "This id cannot be used. Make a new UUID for the event and send it again.");
+
     /// <summary>The delegate that ChangeSync asks, inside the push's transaction.</summary>
     public static async Task<AppVerdict> Handle(TenantTransaction transaction, PushedChange change, CancellationToken ct)
     {
@@ -26,6 +29,10 @@ internal static class PushedEvents
         if (!Guid.TryParse(change.RecordId, out var id))
             return new AppVerdict.Refused("bad_record_id", "The id of an event is a UUID.");
         var row = await transaction.First(LocalEdits.Lock(new EventId(id)), EventRow.Read, ct);
+        var workspace = await Workspace(transaction, change.Scope, ct);
+        // An event of another space than the change names: its record would stand in one log, the event in another.
+        if (row is not null && row.Owner.Workspace != workspace)
+            return IdUnavailable;
         if (row is { ReadOnly: true })
             return new AppVerdict.Refused("calendar_read_only", "This calendar takes no writes.");
         var at = Instant.FromUnixTimeMilliseconds(change.At.Milliseconds);
@@ -33,7 +40,7 @@ internal static class PushedEvents
             return await Delete(transaction, row, at, ct);
         return Read(change.Fields, row) is var (body, ics, problem) && problem is not null ? new AppVerdict.Refused("invalid_event", problem)
             : row is { Deleted: false } ? await Edit(transaction, row, body, ics, at, ct)
-            : await Make(transaction, new EventId(id), row, change.Scope, body, ics, at, ct);
+            : await Make(transaction, new EventId(id), row, workspace, body, ics, at, ct);
     }
 
     private static async Task<AppVerdict> Delete(TenantTransaction transaction, EventRow? row, Instant at, CancellationToken ct)
@@ -51,7 +58,7 @@ internal static class PushedEvents
         var matter = change?.Matter.Or(row.Matter) ?? row.Matter;
         if (change?.TimesProblem(row.Facts) is { } problem)
             errors.Add("end", problem);
-        if (matter is { } named && matter != row.Matter && !await HasMatter(transaction, named, ct))
+        if (matter is { } named && matter != row.Matter && !await HasMatter(transaction, named, row.Owner.Workspace, ct))
             errors.Add("matterId", "There is no such matter.");
         if (errors.Any)
             return Refused(errors);
@@ -62,31 +69,42 @@ internal static class PushedEvents
 
     /// <param name="tombstone">The event was deleted and a later write brings it back.</param>
     private static async Task<AppVerdict> Make(
-        TenantTransaction transaction, EventId id, EventRow? tombstone, Scope scope, EventBody body, string? ics, Instant at, CancellationToken ct)
+        TenantTransaction transaction, EventId id, EventRow? tombstone, WorkspaceId? workspace, EventBody body, string? ics, Instant at, CancellationToken ct)
     {
         var errors = new FieldErrors();
         var change = body.Check(making: ics is null, errors);
-        var workspace = await Workspace(transaction, scope, ct);
+        var owner = workspace is { } of ? Tenant.Of(of) : Tenant.Of(transaction.Caller.RequiredUser);
         var target = tombstone is null ? await CalendarTargets.Find(transaction, body.CalendarId, workspace, ct) : null;
-        if (tombstone is null && body.CalendarId is not null && target is null)
+        if (target is not null && target.Owner != owner || tombstone is null && body.CalendarId is not null && target is null)
             errors.Add("calendarId", "There is no such calendar.");
         if (target is { ReadOnly: true })
             return new AppVerdict.Refused("calendar_read_only", "This calendar takes no writes.");
         var matter = change?.Matter.Value;
-        if (matter is { } named && !await HasMatter(transaction, named, ct))
+        if (matter is { } named && !await HasMatter(transaction, named, workspace, ct))
             errors.Add("matterId", "There is no such matter.");
         if (errors.Any)
             return Refused(errors);
         var uid = tombstone?.Uid ?? (ics is null ? id.ToString() : EventFacts.Read(ics, out _)!.Uid);
-        var owner = workspace is { } of ? Tenant.Of(of) : Tenant.Of(transaction.Caller.RequiredUser);
         var row = new EventRow(
             id, tombstone?.Owner ?? owner, tombstone?.Calendar ?? target?.Id, matter, uid, ics ?? EventEditing.Create(change!, uid, at),
             (tombstone?.Version ?? 0) + 1, at, false, at, false);
         if (tombstone is not null)
             await Store(transaction, tombstone, row, ct);
-        else
-            await transaction.Execute(ct, target is null ? [EventRows.Upsert([row])] : [EventRows.Upsert([row]), LocalEdits.New(row, target)]);
+        else if (!await Insert(transaction, row, target, ct))
+            return IdUnavailable;
         return new AppVerdict.Accepted(EventChanges.Fields(row));
+    }
+
+    /// <returns>False when the id, or the name that it gives the resource, is taken.</returns>
+    private static async Task<bool> Insert(TenantTransaction transaction, EventRow row, CalendarTarget? target, CancellationToken ct)
+    {
+        if (target is not null && (await transaction.Query(LocalEdits.Named(row, target), taken => taken.GetGuid(0), ct)).Count > 0)
+            return false;
+        if (await transaction.Execute(ct, EventRows.Make(row)) == 0)
+            return false;
+        if (target is not null)
+            await transaction.Execute(ct, LocalEdits.New(row, target));
+        return true;
     }
 
     private static Task<int> Store(TenantTransaction transaction, EventRow old, EventRow row, CancellationToken ct) =>
@@ -117,8 +135,12 @@ internal static class PushedEvents
             : (body, ics, null);
     }
 
-    private static async Task<bool> HasMatter(TenantTransaction transaction, MatterId matter, CancellationToken ct) => (await transaction.Query(
-        new Statement("SELECT m.id FROM lockstep.matters m WHERE m.id = $1", matter.Value), row => row.GetGuid(0), ct)).Count > 0;
+    // An event of a workspace takes the workspace's matters only.
+    private static async Task<bool> HasMatter(
+        TenantTransaction transaction, MatterId matter, WorkspaceId? workspace, CancellationToken ct) => (await transaction.Query(
+        new Statement(
+            "SELECT m.id FROM lockstep.matters m WHERE m.id = $1 AND ($2::uuid IS NULL OR m.workspace_id = $2)", matter.Value, workspace?.Value),
+        row => row.GetGuid(0), ct)).Count > 0;
 
     private static async Task<WorkspaceId?> Workspace(TenantTransaction transaction, Scope scope, CancellationToken ct) =>
         scope == Scope.Own ? null : (await transaction.Query(
