@@ -49,7 +49,7 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
                 return null;
             // (2) What the page speaks of.
             var hrefs = page.Changed.Select(remote => remote.Href).Concat(page.Removed).ToArray();
-            var uids = page.Changed.Select(remote => EventFacts.Read(remote.Ics, out _)?.Uid).OfType<string>().Distinct().ToArray();
+            var uids = page.Changed.Select(remote => remote.Facts?.Uid).OfType<string>().Distinct().ToArray();
             var entries = await transaction.Query(MirrorRows.Entries(calendar, hrefs, uids), MirrorEntry.Read, ct);
             var ids = entries.Select(entry => entry.Event?.Value).OfType<Guid>().Distinct().ToArray();
             var events = await transaction.Query(MirrorRows.Events(calendar, ids, uids), EventRow.Read, ct);
@@ -106,7 +106,7 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
         if (merge.Gone.Count > 0)
             yield return MirrorRows.Delete([.. merge.Gone.Select(id => id.Value)]);
         if (merge.Entries.Any())
-            yield return MirrorEntry.Upsert(calendar, merge.Entries);
+            yield return MirrorEntry.Upsert(calendar, merge.Owner, merge.Entries);
         foreach (var conflict in merge.Conflicts)
             yield return conflict.Record(calendar);
         if (position is not null)

@@ -37,6 +37,9 @@ internal sealed record EventRow(
         }
     }
 
+    /// <summary>The same, of which the text was read already.</summary>
+    public EventRow Knowing(EventFacts facts) => this with { read = (Ics, facts) };
+
     public string ETag => $"\"{Version}\"";
 
     /// <summary>The columns of a SELECT: id, user_id, workspace_id, calendar_id, matter_id, uid, ics, version, changed_at, deleted, created_at, read_only.</summary>

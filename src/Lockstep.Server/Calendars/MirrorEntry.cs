@@ -1,8 +1,6 @@
-using System.Text.Json;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using NodaTime;
-using NodaTime.Text;
 using Npgsql;
 
 namespace Lockstep.Server.Calendars;
@@ -49,35 +47,38 @@ internal sealed record MirrorEntry(
     };
 
     /// <summary>Makes or replaces rows, any number in one statement.</summary>
-    public static Statement Upsert(CalendarId calendar, IEnumerable<MirrorEntry> entries) => new(
-        """
-        INSERT INTO lockstep.calendar_objects
-               (id, calendar_id, event_id, href, etag, uid, ics, base, state, reason, remote_at, local_changed_at)
-        SELECT r.id, $1, r.event_id, r.href, r.etag, r.uid, r.ics, r.base, r.state, r.reason, r.remote_at, r.local_changed_at
-        FROM   jsonb_to_recordset($2::jsonb) AS r (
-                   id uuid, event_id uuid, href text, etag text, uid text, ics text, base text, state text, reason text,
-                   remote_at timestamptz, local_changed_at timestamptz)
-        ON     CONFLICT (id) DO UPDATE
-        SET    event_id = excluded.event_id, etag = excluded.etag, uid = excluded.uid, ics = excluded.ics, base = excluded.base,
-               state = excluded.state, reason = excluded.reason, remote_at = excluded.remote_at,
-               local_changed_at = excluded.local_changed_at, attempts = 0
-        """,
-        calendar.Value, JsonSerializer.Serialize(entries.Select(Columns)));
-
-    private static object Columns(MirrorEntry entry) => new
+    /// <param name="owner">Whose calendar it is.</param>
+    public static Statement Upsert(CalendarId calendar, Tenant owner, IEnumerable<MirrorEntry> entries)
     {
-        id = entry.Id.Value,
-        event_id = entry.Event?.Value,
-        href = entry.Href,
-        etag = entry.ETag,
-        uid = entry.Uid,
-        ics = entry.Raw,
-        @base = entry.Base,
-        state = entry.State.ToString().ToLowerInvariant(),
-        reason = entry.Reason,
-        remote_at = Text(entry.RemoteAt),
-        local_changed_at = Text(entry.LocalChangedAt),
-    };
+        MirrorEntry[] rows = [.. entries];
+        return new(
+            """
+            INSERT INTO lockstep.calendar_objects
+                   (calendar_id, user_id, workspace_id, id, event_id, href, etag, uid, ics, base, state, reason, remote_at, local_changed_at)
+            SELECT $1, $2::uuid, $3::uuid, r.id, r.event_id, r.href, r.etag, r.uid, r.ics, r.base, r.state, r.reason, r.remote_at, r.local_changed_at
+            FROM   unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+                          $13::timestamptz[], $14::timestamptz[])
+                   r (id, event_id, href, etag, uid, ics, base, state, reason, remote_at, local_changed_at)
+            ON     CONFLICT (id) DO UPDATE
+            SET    event_id = excluded.event_id, etag = excluded.etag, uid = excluded.uid, ics = excluded.ics, base = excluded.base,
+                   state = excluded.state, reason = excluded.reason, remote_at = excluded.remote_at,
+                   local_changed_at = excluded.local_changed_at, attempts = 0
+            """,
+            calendar.Value,
+            owner.User?.Value,
+            owner.Workspace?.Value,
+            Array.ConvertAll(rows, entry => entry.Id.Value),
+            Array.ConvertAll(rows, entry => entry.Event?.Value),
+            Array.ConvertAll(rows, entry => entry.Href),
+            Array.ConvertAll(rows, entry => entry.ETag),
+            Array.ConvertAll(rows, entry => entry.Uid),
+            Array.ConvertAll(rows, entry => entry.Raw),
+            Array.ConvertAll(rows, entry => entry.Base),
+            Array.ConvertAll(rows, entry => entry.State.ToString().ToLowerInvariant()),
+            Array.ConvertAll(rows, entry => entry.Reason),
+            Array.ConvertAll(rows, entry => Time(entry.RemoteAt)),
+            Array.ConvertAll(rows, entry => Time(entry.LocalChangedAt)));
+    }
 
-    private static string? Text(Instant? instant) => instant is { } at ? InstantPattern.ExtendedIso.Format(EventRows.Storable(at)) : null;
+    private static DateTime? Time(Instant? instant) => instant is { } at ? EventRows.Storable(at).ToDateTimeUtc() : null;
 }

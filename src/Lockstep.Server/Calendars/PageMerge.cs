@@ -14,7 +14,6 @@ namespace Lockstep.Server.Calendars;
 internal sealed class PageMerge
 {
     private readonly CalendarId calendar;
-    private readonly Tenant owner;
     private readonly Instant now;
     private readonly Dictionary<string, MirrorEntry> entries = new(StringComparer.Ordinal);
     private readonly Dictionary<EventId, EventRow> events = [];
@@ -24,7 +23,7 @@ internal sealed class PageMerge
 
     public PageMerge(CalendarId calendar, Tenant owner, IEnumerable<MirrorEntry> entries, IEnumerable<EventRow> events, Instant now)
     {
-        (this.calendar, this.owner, this.now) = (calendar, owner, now);
+        (this.calendar, Owner, this.now) = (calendar, owner, now);
         foreach (var entry in entries)
             this.entries[entry.Href] = entry;
         foreach (var row in events.OrderByDescending(row => row.Deleted).ThenBy(row => row.ChangedAt))
@@ -33,6 +32,8 @@ internal sealed class PageMerge
             byUid[row.Uid] = row.Id;
         }
     }
+
+    public Tenant Owner { get; }
 
     public IEnumerable<EventRow> Events => writtenEvents.Select(id => events[id]);
 
@@ -61,10 +62,10 @@ internal sealed class PageMerge
     private void Change(RemoteObject remote)
     {
         var entry = entries.GetValueOrDefault(remote.Href);
-        if (EventFacts.Read(remote.Ics, out var problem) is not { } facts)
+        if (remote.Facts is not { } facts)
         {
             if (entry?.ETag is null || entry.ETag != remote.ETag)
-                Quarantine(remote, entry, problem!);
+                Quarantine(remote, entry, remote.Problem!);
             return;
         }
         var at = EventClock.OfRemote(facts.LastModified, remote.LastModified, now);
@@ -74,7 +75,7 @@ internal sealed class PageMerge
         if (row is null)
         {
             var id = EventId.New();
-            Write(new EventRow(id, owner, calendar, null, facts.Uid, remote.Ics, 1, at, false, now, false), clean);
+            Write(new EventRow(id, Owner, calendar, null, facts.Uid, remote.Ics, 1, at, false, now, false).Knowing(facts), clean);
             return;
         }
         var pending = entry is { IsPending: true } ? entry : PendingOf(row.Id);
@@ -91,7 +92,7 @@ internal sealed class PageMerge
                 Put(clean);
                 break;
             case MergeStep.TakeRemote or MergeStep.ConflictRemoteWins:
-                Write(Later(row, at) with { Ics = remote.Ics, Uid = facts.Uid, Deleted = false }, clean);
+                Write((Later(row, at) with { Ics = remote.Ics, Uid = facts.Uid, Deleted = false }).Knowing(facts), clean);
                 break;
             case MergeStep.Rebase or MergeStep.ConflictLocalWins:
                 Put(clean with

@@ -7,7 +7,17 @@ namespace Lockstep.Server.Calendars;
 /// <param name="ETag">Quotes included; null where the server gave none.</param>
 /// <param name="Ics">The raw text.</param>
 /// <param name="LastModified">The property getlastmodified, for texts without LAST-MODIFIED; null where the server gave none.</param>
-internal sealed record RemoteObject(string Href, string? ETag, string Ics, Instant? LastModified);
+internal sealed record RemoteObject(string Href, string? ETag, string Ics, Instant? LastModified)
+{
+    private (EventFacts? Facts, string? Problem)? read;
+
+    /// <summary>Read from the text when first asked for; null when it cannot be, and <see cref="Problem"/> says why.</summary>
+    public EventFacts? Facts => Read.Facts;
+
+    public string? Problem => Read.Problem;
+
+    private (EventFacts? Facts, string? Problem) Read => read ??= (EventFacts.Read(Ics, out var problem), problem);
+}
 
 /// <summary>Up to where the server was read once the page is applied.</summary>
 /// <param name="SyncToken">Null: from now on without one (a server that does not do RFC 6578, or that forgot ours).</param>
