@@ -62,7 +62,6 @@ CREATE TABLE lockstep.sync_records (
 );
 COMMENT ON TABLE lockstep.sync_records IS
     'The merged state: each field with the time that won it and the change that brought it; written_at and deleted_at are the latest write and delete, [milliseconds, counter, client]. user_id made the record.';
-CREATE INDEX sync_records_seq_idx ON lockstep.sync_records (scope_id, app, last_seq);
 
 CREATE TABLE lockstep.sync_clients (
     user_id          uuid        NOT NULL CONSTRAINT sync_clients_user_fkey REFERENCES auth.users (id) ON DELETE CASCADE,

@@ -172,27 +172,64 @@ CREATE FUNCTION lockstep.own_calendar_object() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT c.user_id, c.workspace_id INTO NEW.user_id, NEW.workspace_id FROM lockstep.calendars c WHERE c.id = NEW.calendar_id;
-    IF NEW.event_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM lockstep.events e WHERE e.id = NEW.event_id AND e.calendar_id = NEW.calendar_id) THEN
-        RAISE EXCEPTION 'insert or update on table "calendar_objects" violates foreign key constraint "calendar_objects_event_fkey"'
-            USING ERRCODE = '23503', CONSTRAINT = 'calendar_objects_event_fkey', SCHEMA = 'lockstep', TABLE = 'calendar_objects';
-    END IF;
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION lockstep.own_calendar_object() IS
-    'A mirrored resource belongs to whom its calendar belongs, and so does its event. SECURITY DEFINER trigger: the policy then decides on that owner.';
-CREATE TRIGGER own_calendar_object BEFORE INSERT OR UPDATE OF calendar_id, event_id, user_id, workspace_id ON lockstep.calendar_objects
-    FOR EACH ROW EXECUTE FUNCTION lockstep.own_calendar_object();
+    'Fills the owner of a mirrored resource that was written without one: its calendar''s. SECURITY DEFINER trigger: the policy then decides on that owner.';
+CREATE TRIGGER own_calendar_object BEFORE INSERT OR UPDATE OF calendar_id, user_id, workspace_id ON lockstep.calendar_objects
+    FOR EACH ROW WHEN (NEW.user_id IS NULL AND NEW.workspace_id IS NULL) EXECUTE FUNCTION lockstep.own_calendar_object();
 
-CREATE FUNCTION lockstep.check_event_owner() RETURNS trigger
+-- Once a statement and not once a row: a first sync writes thousands.
+CREATE FUNCTION lockstep.check_calendar_objects() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NEW.calendar_id IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM lockstep.calendars c
-        WHERE  c.id = NEW.calendar_id AND c.user_id IS NOT DISTINCT FROM NEW.user_id AND c.workspace_id IS NOT DISTINCT FROM NEW.workspace_id) THEN
+    IF EXISTS (
+        SELECT 1 FROM written w
+        LEFT   JOIN lockstep.calendars c ON c.id = w.calendar_id
+        WHERE  c.id IS NULL OR c.user_id IS DISTINCT FROM w.user_id OR c.workspace_id IS DISTINCT FROM w.workspace_id) THEN
+        RAISE EXCEPTION 'insert or update on table "calendar_objects" violates foreign key constraint "calendar_objects_calendar_fkey"'
+            USING ERRCODE = '23503', CONSTRAINT = 'calendar_objects_calendar_fkey', SCHEMA = 'lockstep', TABLE = 'calendar_objects';
+    END IF;
+    IF EXISTS (
+        SELECT 1 FROM written w
+        LEFT   JOIN lockstep.events e ON e.id = w.event_id
+        WHERE  w.event_id IS NOT NULL AND e.calendar_id IS DISTINCT FROM w.calendar_id) THEN
+        RAISE EXCEPTION 'insert or update on table "calendar_objects" violates foreign key constraint "calendar_objects_event_fkey"'
+            USING ERRCODE = '23503', CONSTRAINT = 'calendar_objects_event_fkey', SCHEMA = 'lockstep', TABLE = 'calendar_objects';
+    END IF;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION lockstep.check_calendar_objects() IS
+    'A mirrored resource belongs to whom its calendar belongs, and so does its event; anything else is refused with the error of an unknown id (foreign keys ignore row-level security). SECURITY DEFINER trigger.';
+CREATE TRIGGER check_insert AFTER INSERT ON lockstep.calendar_objects REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION lockstep.check_calendar_objects();
+CREATE TRIGGER check_update AFTER UPDATE ON lockstep.calendar_objects REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION lockstep.check_calendar_objects();
+
+CREATE FUNCTION lockstep.check_event_owners() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM written w
+        LEFT   JOIN lockstep.calendars c ON c.id = w.calendar_id
+        WHERE  w.calendar_id IS NOT NULL
+        AND    (c.id IS NULL OR c.user_id IS DISTINCT FROM w.user_id OR c.workspace_id IS DISTINCT FROM w.workspace_id)) THEN
         RAISE EXCEPTION 'insert or update on table "events" violates foreign key constraint "events_calendar_fkey"'
             USING ERRCODE = '23503', CONSTRAINT = 'events_calendar_fkey', SCHEMA = 'lockstep', TABLE = 'events';
     END IF;
-    IF NEW.matter_id IS NOT NULL AND NOT EXISTS (
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION lockstep.check_event_owners() IS
+    'Refuses a calendar of another owner with the error of an unknown id (foreign keys ignore row-level security). SECURITY DEFINER trigger.';
+CREATE TRIGGER check_insert AFTER INSERT ON lockstep.events REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION lockstep.check_event_owners();
+CREATE TRIGGER check_update AFTER UPDATE ON lockstep.events REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION lockstep.check_event_owners();
+
+CREATE FUNCTION lockstep.check_event_matter() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (
         SELECT 1 FROM lockstep.matters m
         WHERE  m.id = NEW.matter_id
         AND    ((m.user_id IS NOT DISTINCT FROM NEW.user_id AND m.workspace_id IS NOT DISTINCT FROM NEW.workspace_id)
@@ -202,10 +239,10 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION lockstep.check_event_owner() IS
-    'Refuses a calendar or a matter of another owner with the error of an unknown id (foreign keys ignore row-level security); a user''s own event may belong to a matter of one of his workspaces. SECURITY DEFINER trigger.';
-CREATE TRIGGER check_event_owner BEFORE INSERT OR UPDATE OF calendar_id, matter_id, user_id, workspace_id ON lockstep.events
-    FOR EACH ROW EXECUTE FUNCTION lockstep.check_event_owner();
+COMMENT ON FUNCTION lockstep.check_event_matter() IS
+    'Refuses a matter of another owner with the error of an unknown id (foreign keys ignore row-level security); a user''s own event may belong to a matter of one of his workspaces. SECURITY DEFINER trigger.';
+CREATE TRIGGER check_event_matter BEFORE INSERT OR UPDATE OF matter_id, user_id, workspace_id ON lockstep.events
+    FOR EACH ROW WHEN (NEW.matter_id IS NOT NULL) EXECUTE FUNCTION lockstep.check_event_matter();
 
 CREATE FUNCTION lockstep.write_timeline() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -314,7 +351,8 @@ BEGIN
     GRANT INSERT, UPDATE, DELETE ON lockstep.calendars TO lockstep_app;
 END $$;
 
-REVOKE ALL ON FUNCTION lockstep.own_calendar(), lockstep.own_calendar_object(), lockstep.check_event_owner(), lockstep.write_timeline(),
+REVOKE ALL ON FUNCTION lockstep.own_calendar(), lockstep.own_calendar_object(), lockstep.check_calendar_objects(), lockstep.check_event_owners(),
+    lockstep.check_event_matter(), lockstep.write_timeline(),
     lockstep.record_conflict(uuid, uuid, uuid, text, text, text, text, timestamptz, timestamptz, text),
     lockstep.mark_conflict_restored(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lockstep.record_conflict(uuid, uuid, uuid, text, text, text, text, timestamptz, timestamptz, text),
