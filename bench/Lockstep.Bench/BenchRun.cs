@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using System.Reflection;
+using Lockstep.Bench.Caldav;
+using Lockstep.Bench.Load;
+using Lockstep.Bench.Postgres;
+using Lockstep.Bench.Reporting;
+using Lockstep.Bench.Scenarios;
+
+namespace Lockstep.Bench;
+
+/// <summary>The whole run: what is missing is said first, then one house is opened and everything measured in it.</summary>
+internal static class BenchRun
+{
+    private static readonly Scenario[] Scenarios =
+        [new PushOne(), new PushFifty(), new PullUpToDate(), new StoreCredential(), new RevealCredential(), new ListCredentials()];
+
+    public static string[] Names => [.. Scenarios.Select(scenario => scenario.Name), FirstSync.Name];
+
+    public static async Task<int> Run(BenchOptions options, CancellationToken ct)
+    {
+        var radicale = options.Wants(FirstSync.Name) ? RadicaleHost.Find() : null;
+        if (typeof(BenchRun).Assembly.GetCustomAttribute<DebuggableAttribute>()?.IsJITOptimizerDisabled == true)
+            Note("This is a debug build: its figures mean nothing. Use eng/bench, or dotnet run -c Release --project bench/Lockstep.Bench.");
+
+        await using var calendars = radicale is null ? null : await RadicaleHost.Start(radicale, ct);
+        Note("Starting Lockstep with a database of its own...");
+        await using var house = await House.Open(calendars?.Url, ct);
+        var rows = new List<Row>();
+        if (Scenarios.Where(scenario => options.Wants(scenario.Name)).ToList() is { Count: > 0 } wanted)
+        {
+            var pgbench = await Pgbench.Find(house, ct);
+            await RawTables.Create(house, ct);
+            await using var workers = await Worker.ConnectAll(house, ct);
+            foreach (var scenario in wanted)
+                rows.Add(await ScenarioRun.Measure(scenario, house, workers, pgbench, options, Note, ct));
+        }
+        if (calendars is not null)
+            rows.Add(await new FirstSync(house, calendars).Measure(options, Note, ct));
+
+        var machine = await Machine.Describe(house, ct);
+        if (options.Json)
+            JsonReport.Write(house.StandardOutput, machine, options, rows);
+        else
+            TableReport.Write(house.StandardOutput, machine, options, rows);
+        return 0;
+    }
+
+    private static void Note(string text) => Console.Error.WriteLine(text);
+}

@@ -1,0 +1,47 @@
+using System.Globalization;
+using Spectre.Console;
+
+namespace Lockstep.Bench.Reporting;
+
+/// <summary>Two tables that can be pasted as Markdown: rates, and durations.</summary>
+internal static class TableReport
+{
+    /// <summary>Where output is not a terminal: lines are for pasting, not for 80 columns.</summary>
+    private const int WidthOfPipes = 200;
+
+    public static void Write(TextWriter output, Machine machine, BenchOptions options, IReadOnlyList<Row> rows)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
+        if (Console.IsOutputRedirected)
+            console.Profile.Width = WidthOfPipes;
+        console.WriteLine(machine.ToString());
+        console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{BenchOptions.Clients} clients; medians of {options.Rounds} rounds of {options.Seconds} s (least to most); load generators, server and database on this one machine."));
+        Write(console, [.. rows.Where(row => !row.IsDuration)], "same statements by pgbench", "raw by pgbench");
+        Write(console, [.. rows.Where(row => row.IsDuration)], "one REPORT of everything", "vdirsyncer sync");
+    }
+
+    private static void Write(IAnsiConsole console, List<Row> rows, string first, string second)
+    {
+        if (rows.Count == 0)
+            return;
+        var table = new Table { Border = TableBorder.Markdown };
+        foreach (var column in (string[])["operation", "unit", "Lockstep", first, "ratio", second, "ratio", "p50 ms", "p99 ms", "SQL trips", "target"])
+            table.AddColumn(new TableColumn(column) { Alignment = column is "operation" or "unit" or "target" ? Justify.Left : Justify.Right });
+        foreach (var row in rows)
+        {
+            string[] cells =
+            [
+                row.Title, row.Unit, $"{Number(row, row.Ours)} ({Number(row, row.Least)} to {Number(row, row.Most)})",
+                .. row.Limits.SelectMany(limit => (string[])[limit.Value is { } value ? Number(row, value) : "not installed", Fixed(limit.Ratio, "0.00")]),
+                Fixed(row.P50, "0.0"), Fixed(row.P99, "0.0"), Fixed(row.RoundTrips, "0.0"), row.Target,
+            ];
+            table.AddRow([.. cells.Select(Markup.Escape)]);
+        }
+        console.Write(table);
+    }
+
+    private static string Number(Row row, double value) => value.ToString(row.IsDuration ? "0.00" : "N0", CultureInfo.InvariantCulture);
+
+    private static string Fixed(double? value, string format) => value?.ToString(format, CultureInfo.InvariantCulture) ?? "";
+}

@@ -1,0 +1,90 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Lockstep.Bench.Load;
+using Lockstep.Bench.Postgres;
+using Lockstep.Server.ChangeSync;
+using Lockstep.Server.ChangeSync.Native;
+using Lockstep.Server.Http;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Lockstep.Bench.Scenarios;
+
+/// <summary>Pushes by the native protocol: updates of two fields of records that come round again.</summary>
+internal sealed class PushLoad(UserBlock users, int changes)
+{
+    private const string App = "bench";
+    private const string PgbenchClient = "pgbench";
+
+    /// <summary>Records of each user that a push of one change picks from.</summary>
+    private const int Records = 50;
+
+    private readonly ConcurrentDictionary<int, long> lastMutation = new();
+
+    private string Range => $"'{House.User(users.First)}' AND '{House.User(users.First + users.Count - 1)}'";
+
+    public async Task Prepare(House house, Workers workers, CancellationToken ct)
+    {
+        await workers.ForEachUser(users, async (worker, user) => await worker.Send($"GET /v1/sync/{App}/pull", user, "", 200, ct));
+        // The scope gets the id of its user, so that the script can name it.
+        await house.Administer(
+            $"""
+            INSERT INTO lockstep.sync_scopes (scope_id, user_id)
+            SELECT u.id, u.id FROM auth.users u WHERE u.id BETWEEN {Range}
+            """,
+            ct);
+        await workers.ForEachUser(users, (worker, user) => Push(worker, user, ct));
+    }
+
+    public Task Once(Worker worker, CancellationToken ct) => Push(worker, worker.AnyUser(users), ct);
+
+    public async Task<PgbenchScript> SameStatements(House house, CancellationToken ct)
+    {
+        var user = users.First;
+        var push = JsonSerializer.Deserialize<NativePush>(Body(PgbenchClient, 1), StrictJson.Options)!;
+        var log = house.Services.GetRequiredService<ChangeLog>();
+        var trips = await Recorder.Record(house, user, session => log.Push(
+            session, App, PgbenchClient, [.. push.Mutations.Select(mutation => NativeChange.Read(mutation, App, PgbenchClient))], ct));
+        // The other users of the script have that client too.
+        await house.Administer(
+            $"""
+            INSERT INTO lockstep.sync_clients (user_id, app, client_id, last_mutation_id)
+            SELECT s.user_id, '{App}', '{PgbenchClient}', 0 FROM lockstep.sync_scopes s WHERE s.user_id BETWEEN {Range}
+            ON CONFLICT DO NOTHING
+            """,
+            ct);
+        var head = $"SELECT x.head FROM lockstep.sync_scopes x WHERE x.scope_id = '{House.User(user)}'::uuid";
+        return new PgbenchScript(trips, users, user)
+            .Bind("UPDATE lockstep.sync_scopes", 2, $"ARRAY[({head}) + {changes}]")
+            .Bind("INSERT INTO lockstep.sync_changes", 2, $"SELECT array_agg(({head}) - g) FROM generate_series(0, {changes - 1}) g")
+            .Bind("INSERT INTO lockstep.sync_receipts", 3, head)
+            .Bind("INSERT INTO lockstep.sync_receipts", 4, head);
+    }
+
+    private async Task Push(Worker worker, int user, CancellationToken ct)
+    {
+        var first = lastMutation.GetValueOrDefault(user) + 1;
+        var answer = await worker.Send($"POST /v1/sync/{App}/push", user, Body("device", first), 200, ct);
+        if (Applied(answer.Span) != changes)
+            throw new BenchException($"Not every change of a push was applied: {Encoding.UTF8.GetString(answer.Span)}");
+        lastMutation[user] = first + changes - 1;
+    }
+
+    private static int Applied(ReadOnlySpan<byte> answer)
+    {
+        var applied = 0;
+        for (var at = 0; (at = answer.IndexOf("\"applied\""u8)) >= 0; applied++)
+            answer = answer[(at + 9)..];
+        return applied;
+    }
+
+    private string Body(string client, long first)
+    {
+        var body = new StringBuilder().Append(CultureInfo.InvariantCulture, $$"""{"clientId":"{{client}}","mutations":[""");
+        for (var id = first; id < first + changes; id++)
+            body.Append(id == first ? "" : ",").Append(CultureInfo.InvariantCulture,
+                $$$"""{"id":{{{id}}},"table":"notes","recordId":"r{{{id % Records}}}","op":"update","fields":{"title":{"value":"Minutes of meeting {{{id}}}, second draft"},"done":{"value":false} } }""");
+        return body.Append("]}").ToString();
+    }
+}
