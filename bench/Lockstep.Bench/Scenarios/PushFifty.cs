@@ -15,7 +15,6 @@ internal sealed class PushFifty : Scenario
 
     public override string Unit => "changes/s";
 
-
     public override int PerRequest => 50;
 
     public override string Target => ">= 40,000/s";
