@@ -24,13 +24,8 @@ internal sealed class BenchCommand
         {
             rounds, seconds, only, quick, json,
         };
-        root.Validators.Add(result =>
-        {
-            if (result.GetValue(rounds) is < 1 or > 100)
-                result.AddError("--rounds goes from 1 to 100.");
-            if (result.GetValue(seconds) is < 1 or > 600)
-                result.AddError("--seconds goes from 1 to 600.");
-        });
+        Bound(rounds, 100);
+        Bound(seconds, 600);
     }
 
     public static BenchCommand Create() => new();
@@ -46,4 +41,10 @@ internal sealed class BenchCommand
         var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
         return parsed.Errors.Count > 0 ? 2 : code;
     }
+
+    private static void Bound(Option<int> option, int most) => option.Validators.Add(result =>
+    {
+        if (result.Tokens.Count > 0 && result.GetValueOrDefault<int>() is var value && (value < 1 || value > most))
+            result.AddError($"{option.Name} goes from 1 to {most}.");
+    });
 }
