@@ -8,7 +8,7 @@ internal sealed class BenchCommand
     private readonly Option<int> rounds = new("--rounds") { Description = "Turns of Lockstep and of each limit; medians are shown", HelpName = "N", DefaultValueFactory = _ => 5 };
     private readonly Option<int> seconds = new("--seconds") { Description = "Length of a turn", HelpName = "N", DefaultValueFactory = _ => 4 };
     private readonly Option<string[]> only = new("--only") { Description = "Measure this alone; may be repeated", HelpName = "NAME", AllowMultipleArgumentsPerToken = true };
-    private readonly Option<bool> quick = new("--quick") { Description = "Under a minute: 2 rounds of 1 second. Good for a first look, not for quoting" };
+    private readonly Option<bool> quick = new("--quick") { Description = "About a minute: 2 rounds of 1 second. A first look, not for quoting" };
     private readonly Option<bool> json = new("--json") { Description = "Print JSON instead of tables" };
     private readonly RootCommand root;
 
