@@ -37,18 +37,23 @@ GRANT SELECT ON lockstep.activity_log TO authenticated, lockstep_app, service_ro
 
 CREATE FUNCTION lockstep.record_activity(
     p_user uuid, p_workspace uuid, p_action text, p_entity_type text, p_entity_id uuid, p_details jsonb DEFAULT '{}') RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    claims   jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    recorded bigint;
+BEGIN
     INSERT INTO lockstep.activity_log
         (user_id, workspace_id, actor, actor_user, address, request_id, action, entity_type, entity_id, details)
-    SELECT p_user, p_workspace,
-           coalesce(c.claims ->> 'actor', 'database:' || session_user),
-           lockstep.current_user_id(),
-           nullif(c.claims ->> 'address', '')::inet,
-           c.claims ->> 'request_id',
-           p_action, p_entity_type, p_entity_id, coalesce(p_details, '{}')
-    FROM  (SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb AS claims) c
-    RETURNING seq
-$$;
+    VALUES
+        (p_user, p_workspace,
+         coalesce(claims ->> 'actor', 'database:' || session_user),
+         lockstep.current_user_id(),
+         nullif(claims ->> 'address', '')::inet,
+         claims ->> 'request_id',
+         p_action, p_entity_type, p_entity_id, coalesce(p_details, '{}'))
+    RETURNING seq INTO recorded;
+    RETURN recorded;
+END $$;
 COMMENT ON FUNCTION lockstep.record_activity(uuid, uuid, text, text, uuid, jsonb) IS
     'Appends one line to the audit, with actor, address and request from the context. SECURITY DEFINER: the only way in; nobody updates or deletes. Call it in the statement that does the deed.';
 REVOKE ALL ON FUNCTION lockstep.record_activity(uuid, uuid, text, text, uuid, jsonb) FROM PUBLIC;

@@ -1,13 +1,14 @@
 -- Credentials and the data keys that seal them. Everything secret arrives here as ciphertext: this database never sees a plaintext.
 
 CREATE FUNCTION lockstep.owns_credential(p_user uuid, p_workspace uuid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE
                WHEN p_user IS NOT NULL THEN p_user = lockstep.current_user_id()
                WHEN p_workspace IS NOT NULL THEN p_workspace = ANY (lockstep.administered_workspaces())
                ELSE lockstep.current_user_id() IS NULL AND pg_has_role(current_user, 'service_role', 'MEMBER')
-           END
-$$;
+           END;
+END $$;
 COMMENT ON FUNCTION lockstep.owns_credential(uuid, uuid) IS
     'Whether the current context may use what belongs to this user, this workspace, or (both NULL) the system: the user, an admin, the service role without a user. The WHERE that stands beside row-level security.';
 

@@ -105,12 +105,14 @@ CREATE POLICY owner_maintenance ON lockstep.sync_clients  FOR ALL TO lockstep_ow
 CREATE POLICY owner_maintenance ON lockstep.sync_receipts FOR ALL TO lockstep_owner USING (true) WITH CHECK (true);
 
 CREATE FUNCTION lockstep.visible_scopes() RETURNS uuid[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(array_agg(s.scope_id), '{}')
-    FROM  (SELECT o.scope_id FROM lockstep.sync_scopes o WHERE o.user_id = lockstep.current_user_id()
-           UNION ALL
-           SELECT w.scope_id FROM lockstep.sync_scopes w WHERE w.workspace_id = ANY ((SELECT lockstep.visible_workspaces())::uuid[])) s
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(array_agg(s.scope_id), '{}')
+        FROM  (SELECT o.scope_id FROM lockstep.sync_scopes o WHERE o.user_id = lockstep.current_user_id()
+               UNION ALL
+               SELECT w.scope_id FROM lockstep.sync_scopes w WHERE w.workspace_id = ANY ((SELECT lockstep.visible_workspaces())::uuid[])) s);
+END $$;
 COMMENT ON FUNCTION lockstep.visible_scopes() IS
     'The scopes of the current user: the user''s own and those of the user''s workspaces. SECURITY DEFINER: for the current user only; asked once a statement, so that the hot tables are read by scope_id = ANY(array).';
 
@@ -159,7 +161,10 @@ GRANT UPDATE (last_mutation_id, seen_at) ON lockstep.sync_clients TO lockstep_ap
 -- Which owner a space on the wire means to the current user. What the user may not see and what does not exist are both absent.
 CREATE FUNCTION lockstep.resolve_spaces(p_spaces text[])
 RETURNS TABLE (space text, label text, user_id uuid, workspace_id uuid)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT s.space, nullif(s.space, ''), lockstep.current_user_id(), NULL::uuid
     FROM   unnest(p_spaces) s(space)
     WHERE  s.space IN ('', '_personal:guest', '_personal:' || lockstep.current_user_id()::text)
@@ -175,8 +180,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT x.id, x.external_id, 2 FROM lockstep.workspaces x
         WHERE  x.id = CASE WHEN s.space ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN s.space::uuid END
         ORDER  BY rank LIMIT 1) w
-    WHERE  s.space <> '' AND s.space NOT LIKE '\_personal:%'
-$$;
+    WHERE  s.space <> '' AND s.space NOT LIKE '\_personal:%';
+END $$;
 COMMENT ON FUNCTION lockstep.resolve_spaces(text[]) IS
     'Empty, _personal:SUBJECT and _personal:guest are the user''s own scope; otherwise a workspace of the user by external_id or id. label is how the space is called in answers. Runs with the caller''s rights: row-level security decides what is there.';
 
@@ -184,10 +189,19 @@ CREATE FUNCTION lockstep.lock_scopes(p_spaces text[])
 RETURNS TABLE (space text, label text, scope_id uuid, head bigint, head_at timestamptz, locked_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    spaces     text[];
+    labels     text[];
+    users      uuid[];
+    workspaces uuid[];
 BEGIN
+    SELECT array_agg(r.space), array_agg(r.label), array_agg(r.user_id), array_agg(r.workspace_id)
+    INTO   spaces, labels, users, workspaces
+    FROM   lockstep.resolve_spaces(p_spaces) r;
+
     INSERT INTO lockstep.sync_scopes (scope_id, user_id, workspace_id)
     SELECT gen_random_uuid(), o.user_id, o.workspace_id
-    FROM  (SELECT DISTINCT r.user_id, r.workspace_id FROM lockstep.resolve_spaces(p_spaces) r) o
+    FROM  (SELECT DISTINCT r.user_id, r.workspace_id FROM unnest(users, workspaces) r(user_id, workspace_id)) o
     WHERE  NOT EXISTS (SELECT 1 FROM lockstep.sync_scopes s WHERE s.user_id = o.user_id OR s.workspace_id = o.workspace_id)
     ORDER  BY o.workspace_id, o.user_id
     ON CONFLICT DO NOTHING;
@@ -195,15 +209,15 @@ BEGIN
     -- Always in ascending order, so that two pushes over the same scopes wait instead of deadlocking.
     PERFORM 1
     FROM   lockstep.sync_scopes s
-    WHERE  s.scope_id IN (SELECT x.scope_id FROM lockstep.resolve_spaces(p_spaces) r
-                          JOIN lockstep.sync_scopes x ON x.user_id = r.user_id OR x.workspace_id = r.workspace_id)
+    WHERE  s.user_id = ANY (users) OR s.workspace_id = ANY (workspaces)
     ORDER  BY s.scope_id
     FOR NO KEY UPDATE OF s;
 
-    -- A statement of its own: its snapshot is younger than the locks, so it reads what the previous holder committed.
+    -- A statement of its own: its snapshot is younger than the locks, so it reads what the previous holder committed. Who has left a
+    -- workspace meanwhile does not see its scope here any more.
     RETURN QUERY
     SELECT r.space, r.label, s.scope_id, s.head, s.head_at, clock_timestamp()
-    FROM   lockstep.resolve_spaces(p_spaces) r
+    FROM   unnest(spaces, labels, users, workspaces) r(space, label, user_id, workspace_id)
     JOIN   lockstep.sync_scopes s ON s.user_id = r.user_id OR s.workspace_id = r.workspace_id;
 END $$;
 COMMENT ON FUNCTION lockstep.lock_scopes(text[]) IS
