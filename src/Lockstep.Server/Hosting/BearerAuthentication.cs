@@ -31,6 +31,7 @@ internal sealed class BearerAuthentication(
 
     private const string Prefix = "Bearer ";
     private JwtFault? fault;
+    private bool behalfOfNobody;
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
@@ -40,7 +41,10 @@ internal sealed class BearerAuthentication(
         switch (await verifier.VerifyAsync(header[Prefix.Length..].Trim(), Context.RequestAborted))
         {
             case JwtOutcome.Valid(var claims):
-                return await CallerOf(claims) is { } caller ? Success(caller, claims) : AuthenticateResult.Fail("bad on-behalf-of");
+                if (await CallerOf(claims) is { } caller)
+                    return Success(caller, claims);
+                behalfOfNobody = true;
+                return AuthenticateResult.Fail("on behalf of nobody");
             case JwtOutcome.Invalid(var why):
                 fault = why;
                 return AuthenticateResult.Fail(why.ToString());
@@ -51,6 +55,11 @@ internal sealed class BearerAuthentication(
 
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
+        if (behalfOfNobody)
+        {
+            await Problems.Of(404, "unknown_user", $"The header {OnBehalfOf} names no user. It takes the id of somebody who has been here before.").ExecuteAsync(Context);
+            return;
+        }
         Response.Headers.WWWAuthenticate = fault is null ? "Bearer" : "Bearer error=\"invalid_token\"";
         var (status, code, detail) = fault switch
         {
@@ -76,7 +85,7 @@ internal sealed class BearerAuthentication(
         var actor = $"service:{claims.Subject}";
         if (Request.Headers[OnBehalfOf].ToString() is not { Length: > 0 } behalf)
             return new Caller(null, CallerRole.Service, actor, address, Context.TraceIdentifier);
-        return Guid.TryParseExact(behalf, "D", out var id)
+        return Guid.TryParseExact(behalf, "D", out var id) && await users.Knows(new UserId(id), Context.RequestAborted)
             ? new Caller(new UserId(id), CallerRole.Service, $"{actor} for user:{id}", address, Context.TraceIdentifier)
             : null;
     }

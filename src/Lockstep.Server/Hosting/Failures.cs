@@ -22,6 +22,8 @@ internal sealed partial class Failures(ILogger<Failures> logger) : IExceptionHan
             BadHttpRequestException { InnerException: JsonException json } => BadJson(json),
             JsonException json => BadJson(json),
             BadHttpRequestException e => Problems.Of(e.StatusCode, "bad_request", "A parameter of this call is missing or cannot be read. Check the path, the query and the body against /openapi/v1.json."),
+            PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } =>
+                Problems.Of(400, "invalid_text", "A text holds a character that cannot be kept, such as U+0000. Take it out and send again."),
             PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure } =>
                 Problems.Of(503, "busy", "Somebody else is changing the same thing. Try again in a moment."),
             NpgsqlException e when e is not PostgresException || e.IsTransient => Problems.Of(503, "database_unavailable", "The database does not answer right now; nothing was stored. Try again in a moment."),
@@ -29,8 +31,8 @@ internal sealed partial class Failures(ILogger<Failures> logger) : IExceptionHan
         };
         var retryAfter = exception is ProblemException { RetryAfter: { } wait } ? wait : TimeSpan.FromSeconds(1);
         if (problem is null or { StatusCode: 503 })
-            Failed(context.Request.Method, context.GetEndpoint()?.DisplayName ?? "no endpoint", context.TraceIdentifier, Describe(exception));
-        problem ??= Problems.Of(500, "internal_error", $"This is a fault of the server, and it is in its log under request {context.TraceIdentifier}. Nothing was stored.");
+            Failed(context.Request.Method, context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.DisplayName ?? "no endpoint", context.TraceIdentifier, Describe(exception));
+        problem ??= Problems.Of(500, "internal_error", $"This is a fault of the server, and it is in its log under request {context.TraceIdentifier}. Look whether it was done before you try again.");
         if (problem.StatusCode is 503 or 429)
             context.Response.Headers.RetryAfter = ((int)Math.Ceiling(retryAfter.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
         await problem.ExecuteAsync(context);

@@ -107,7 +107,7 @@ internal sealed class LockstepServer : IAsyncDisposable
     {
         services.AddSingleton(TimeProvider.System).AddSingleton(database.Database).AddSingleton(settings.Jwt).AddSingleton(new KeyState(settings.Keys));
         services.AddSingleton(new OutboundGuard(settings.OutboundAllow));
-        services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>();
+        services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>().AddSingleton<SignInBrake>();
         services.AddSingleton(provider => new JwtVerifier(
             settings.Jwt,
             settings.Jwt.JwksUrl is { } url

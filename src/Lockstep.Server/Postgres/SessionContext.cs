@@ -28,7 +28,7 @@ internal static class SessionContext
     private static string Claims(Caller caller) => JsonSerializer.Serialize(new Dictionary<string, string?>
     {
         ["sub"] = caller.User?.ToString(),
-        ["role"] = caller.User is null ? "service_role" : "authenticated",
+        ["role"] = caller is { Role: CallerRole.Service, User: null } ? "service_role" : "authenticated",
         ["actor"] = caller.Actor,
         ["address"] = caller.Address?.ToString(),
         ["request_id"] = caller.RequestId,

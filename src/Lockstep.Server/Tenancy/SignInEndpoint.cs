@@ -21,10 +21,12 @@ internal static class SignInEndpoint
         .WithTags("Users").WithName("signIn").WithSummary("A token for the e-mail and password of a local account");
 
     private static async Task<Results<Ok<SignedIn>, ProblemHttpResult>> Enter(
-        SignIn body, LocalAccounts accounts, JwtOptions options, TimeProvider time, HttpContext context, CancellationToken ct)
+        SignIn body, LocalAccounts accounts, SignInBrake brake, JwtOptions options, TimeProvider time, HttpContext context, CancellationToken ct)
     {
         if (options.Secret is null)
             return Problems.Conflict("no_local_sign_in", "This installation has no token secret of its own: sign in at your identity provider.");
+        if (brake.Try(body.Email, context.Connection.RemoteIpAddress?.ToString()) is { } wait)
+            throw new ProblemException(429, "too_many_sign_ins", $"More than {SignInBrake.TriesAMinute} tries a minute. Wait for the seconds in Retry-After.", wait);
         if (body.Password.Length > LocalAccounts.LongestPassword || await accounts.SignIn(body.Email, body.Password, ct) is not { } user)
             return Problems.Of(401, "sign_in_refused", "No account has this e-mail and password.");
         context.Response.Headers.CacheControl = "no-store";

@@ -32,6 +32,19 @@ internal sealed class UserDirectory(Database database, JwtOptions options, TimeP
         return user;
     }
 
+    /// <summary>Whether there is such a user, for work on somebody's behalf.</summary>
+    public async ValueTask<bool> Knows(UserId user, CancellationToken ct)
+    {
+        if (seen.TryGetValue((user, null), out var until) && until > time.GetUtcNow())
+            return true;
+        var found = await database.For(Caller.Worker(user)).Query(
+            new Statement("SELECT 1 FROM auth.users WHERE id = $1", user.Value), row => row.GetInt32(0), ct);
+        if (found.Count == 0)
+            return false;
+        seen[(user, null)] = time.GetUtcNow() + Remembered;
+        return true;
+    }
+
     /// <summary>After a deletion: the next token of this user makes it anew.</summary>
     public void Forget(UserId user)
     {

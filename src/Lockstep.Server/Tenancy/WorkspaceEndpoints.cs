@@ -115,12 +115,12 @@ internal static partial class WorkspaceEndpoints
         return slug.Length == 0 ? "workspace" : slug[..Math.Min(slug.Length, 50)].TrimEnd('-');
     }
 
-    [GeneratedRegex("^[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]$")]
+    [GeneratedRegex(@"^[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]\z")]
     private static partial Regex Slug();
 
     [GeneratedRegex("[^a-z0-9]+")]
     private static partial Regex NotSlug();
 
-    [GeneratedRegex(@"^[^\s@\0]{1,64}@[^\s@\0]{1,190}$")]
+    [GeneratedRegex(@"^[^\s@\0]{1,64}@[^\s@\0]{1,190}\z")]
     private static partial Regex Email();
 }

@@ -16,6 +16,9 @@ internal static class CredentialRules
 
     private static readonly Instant Earliest = Instant.FromUtc(2000, 1, 1, 0, 0);
 
+    /// <summary>The database rounds to microseconds; a time that rounds up to the year 10000 could never be read again.</summary>
+    private static readonly Instant Latest = Instant.FromUtc(9999, 1, 1, 0, 0);
+
     public static FieldErrors Check(NewCredential credential, Caller caller, Instant now)
     {
         var errors = new FieldErrors();
@@ -25,6 +28,7 @@ internal static class CredentialRules
         CheckValue(errors, credential.Value);
         CheckDescription(errors, credential.Description);
         errors.Require(credential.ExpiresAt is null || credential.ExpiresAt > now, "expiresAt", "is in the past.");
+        errors.Require(credential.ExpiresAt is null || credential.ExpiresAt < Latest, "expiresAt", "is after the year 9998; leave it out for no end.");
         if (credential.Metadata is { } metadata && MetadataRules.Fault(metadata) is { } fault)
             errors.Add("metadata", fault);
         errors.Require(credential.Scope != CredentialScope.WORKSPACE || credential.Workspace is not null,
@@ -43,6 +47,7 @@ internal static class CredentialRules
             CheckName(errors, changes.Name);
         CheckDescription(errors, changes.Description);
         errors.Require(changes.ExpiresAt is null || changes.ExpiresAt >= Earliest, "expiresAt", "is before the year 2000.");
+        errors.Require(changes.ExpiresAt is null || changes.ExpiresAt < Latest, "expiresAt", "is after the year 9998; leave it out for no end.");
         if (changes.Metadata is { } metadata && MetadataRules.Fault(metadata) is { } fault)
             errors.Add("metadata", fault);
         return errors;

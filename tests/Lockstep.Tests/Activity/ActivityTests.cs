@@ -41,6 +41,7 @@ public sealed class ActivityTests(LockstepApp app) : IClassFixture<LockstepApp>
     {
         var id = (await app.As("watched").StoreAsync("k", "a-secret-value")).Id();
         (await app.AsService().ActionsAsync(id)).ShouldBe(["CREDENTIAL_CREATED"]);
+        await app.As("reader-of-none").GetAsync("/v1/credentials").ShouldBeAsync(System.Net.HttpStatusCode.OK);
         (await app.AsService(app.UserId("reader-of-none")).ActionsAsync(id)).ShouldBeEmpty();
     }
 }

@@ -62,10 +62,39 @@ public sealed class AuthenticationTests(LockstepApp app) : IClassFixture<Lockste
     }
 
     [Fact]
+    public async Task Guessing_a_password_is_slowed_for_the_e_mail_that_is_guessed()
+    {
+        for (var i = 0; i < Server.Tenancy.SignInBrake.TriesAMinute; i++)
+            await Guess("target@example.com").ShouldBeProblemAsync(401, "sign_in_refused");
+        await Guess("TARGET@example.com").ShouldBeProblemAsync(429, "too_many_sign_ins");
+    }
+
+    [Fact]
+    public async Task Work_on_behalf_of_nobody_is_refused_before_anything_is_done() =>
+        await app.AsService(Guid.CreateVersion7()).PostAsync("/v1/workspaces", new { name = "Nobody's" }).ShouldBeProblemAsync(404, "unknown_user");
+
+    [Theory]
+    [InlineData("/v1/credentials?provider=%00")]
+    [InlineData("/v1/activity?action=%00")]
+    public async Task A_character_that_cannot_be_kept_is_the_callers_mistake(string path) =>
+        (await app.As("nul").GetAsync(path)).StatusCode.ShouldBeOneOf(HttpStatusCode.BadRequest, HttpStatusCode.UnprocessableEntity);
+
+    [Fact]
+    public async Task An_expiry_that_the_database_would_round_out_of_the_calendar_is_refused()
+    {
+        var body = new { name = "n", provider = "p", type = "API_KEY", value = "v", expiresAt = "9999-12-31T23:59:59.999999999Z" };
+        await app.As("eternal").PostAsync("/v1/credentials", body).ShouldBeProblemAsync(422, "invalid_request");
+        (await app.As("eternal").GetAsync("/v1/credentials").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Count.ShouldBe(0);
+    }
+
+    [Fact]
     public async Task Health_and_metrics_need_no_token()
     {
         var health = await app.Anonymous().GetAsync("/health").ShouldBeAsync(HttpStatusCode.OK);
         health.Text("status").ShouldBe("ok");
         (await app.Anonymous().GetStringAsync("/metrics")).ShouldContain("http_server_request_duration_seconds_count");
     }
+
+    private Task<HttpResponseMessage> Guess(string email) =>
+        app.Anonymous().PostAsync("/v1/sign-in", new { email, password = "a wrong password" });
 }

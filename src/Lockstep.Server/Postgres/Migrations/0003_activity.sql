@@ -42,6 +42,11 @@ DECLARE
     claims   jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
     recorded bigint;
 BEGIN
+    -- Users' work is recorded for themselves and their workspaces; the rest is the service login's.
+    IF NOT pg_has_role(session_user, 'service_role', 'MEMBER')
+       AND p_user IS DISTINCT FROM lockstep.current_user_id() AND NOT coalesce(p_workspace = ANY (lockstep.visible_workspaces()), false) THEN
+        RAISE EXCEPTION 'activity of another tenant' USING ERRCODE = '42501';
+    END IF;
     INSERT INTO lockstep.activity_log
         (user_id, workspace_id, actor, actor_user, address, request_id, action, entity_type, entity_id, details)
     VALUES
