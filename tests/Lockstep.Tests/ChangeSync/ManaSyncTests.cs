@@ -1,12 +1,11 @@
 using System.Globalization;
-using System.IO.Compression;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Lockstep.Tests.Support;
 using Shouldly;
 using Xunit;
+using static Lockstep.Tests.ChangeSync.SyncCalls;
 
 namespace Lockstep.Tests.ChangeSync;
 
@@ -181,8 +180,8 @@ public sealed partial class ManaSyncTests(LockstepApp app) : IClassFixture<Locks
     {
         var client = app.As("mia");
         await client.SendRawAsync(HttpMethod.Post, "/sync/notes", $$"""{"x":"{{new string('x', 11 << 20)}}"}""").ShouldBeProblemAsync(413, "body_too_large");
-        await client.SendAsync(Gzip($$"""{"x":"{{new string('x', 64 << 20)}}"}""")).ShouldBeProblemAsync(413, "body_too_large");
-        (await client.SendAsync(Gzip("""{"clientId":"d","changes":[{"table":"items","id":"z","op":"insert","data":{"a":1}}]}""")).ShouldBeAsync(HttpStatusCode.OK))
+        await client.SendAsync(Gzip("/sync/notes", $$"""{"x":"{{new string('x', 64 << 20)}}"}""")).ShouldBeProblemAsync(413, "body_too_large");
+        (await client.SendAsync(Gzip("/sync/notes", """{"clientId":"d","changes":[{"table":"items","id":"z","op":"insert","data":{"a":1}}]}""")).ShouldBeAsync(HttpStatusCode.OK))
             ["serverChanges"]!.AsArray().ShouldHaveSingleItem();
         await client.TryMana("notes", new { changes = Enumerable.Range(0, 10_001).Select(i => new { table = "t", id = $"{i}", op = "delete" }) })
             .ShouldBeProblemAsync(422, "too_many_changes");
@@ -191,17 +190,6 @@ public sealed partial class ManaSyncTests(LockstepApp app) : IClassFixture<Locks
     private static object Insert(string id, object data) => new { table = "items", id, op = "insert", data };
 
     private static object Update(string id, object fields) => new { table = "items", id, op = "update", fields };
-
-    private static HttpRequestMessage Gzip(string body)
-    {
-        var bytes = new MemoryStream();
-        using (var gzip = new StreamWriter(new GZipStream(bytes, CompressionLevel.Fastest, leaveOpen: true)))
-            gzip.Write(body);
-        var content = new ByteArrayContent(bytes.ToArray());
-        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        content.Headers.ContentEncoding.Add("gzip");
-        return new HttpRequestMessage(HttpMethod.Post, "/sync/notes") { Content = content };
-    }
 
     [GeneratedRegex(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z~[A-Za-z0-9_-]+$")]
     private static partial Regex CursorForm();

@@ -1,4 +1,6 @@
+using System.IO.Compression;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using Lockstep.Tests.Support;
 using Shouldly;
@@ -56,4 +58,15 @@ internal static class SyncCalls
 
     public static Task<JsonNode> ManaPull(this HttpClient client, string app, string collection, string since) =>
         client.GetAsync($"/sync/{app}/pull?collection={collection}&since={Uri.EscapeDataString(since)}").ShouldBeAsync(HttpStatusCode.OK);
+
+    public static HttpRequestMessage Gzip(string path, string body)
+    {
+        var bytes = new MemoryStream();
+        using (var gzip = new StreamWriter(new GZipStream(bytes, CompressionLevel.Fastest, leaveOpen: true)))
+            gzip.Write(body);
+        var content = new ByteArrayContent(bytes.ToArray());
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        content.Headers.ContentEncoding.Add("gzip");
+        return new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
+    }
 }

@@ -32,7 +32,11 @@ internal static class ManaChange
         if (fault is not null)
             return change with { Scope = Scope.Own };
         if (json.TryGetProperty("actor", out var actor) && actor.ValueKind != JsonValueKind.Null)
-            change = change with { Actor = JsonText.Of(actor) };
+        {
+            if (JsonBounds.Text(actor) is not { } text)
+                return TooLarge(change, "actor", out fault);
+            change = change with { Actor = text };
+        }
         return op == ChangeOp.Delete ? Delete(change, json, out fault) : Write(change, data, fields, out fault);
     }
 
@@ -60,7 +64,11 @@ internal static class ManaChange
             if (change.Op == ChangeOp.Insert)
                 change = change with { At = at };
             foreach (var member in record.EnumerateObject())
-                writes[member.Name] = new FieldWrite(JsonText.Of(member.Value), at);
+            {
+                if (JsonBounds.Text(member.Value) is not { } json)
+                    return TooLarge(change, $"data.{member.Name}", out fault);
+                writes[member.Name] = new FieldWrite(json, at);
+            }
         }
         if (fields is { } timed)
         {
@@ -74,9 +82,11 @@ internal static class ManaChange
                     return Fail(change, "invalid_time", $"fields.{member.Name}.at is not RFC 3339.", out fault);
                 if (change.Op == ChangeOp.Insert && data is not null && writes.TryGetValue(member.Name, out var present))
                     writes[member.Name] = present with { At = at ?? present.At };
+                else if ((member.Value.ValueKind == JsonValueKind.Object && member.Value.TryGetProperty("value", out var value)
+                    ? JsonBounds.Text(value) : "null") is { } json)
+                    writes[member.Name] = new FieldWrite(json, at);
                 else
-                    writes[member.Name] = new FieldWrite(
-                        member.Value.ValueKind == JsonValueKind.Object && member.Value.TryGetProperty("value", out var value) ? JsonText.Of(value) : "null", at);
+                    return TooLarge(change, $"fields.{member.Name}", out fault);
             }
         }
         if (writes.Count > Names.MostFields || (writes.Count == 0 && change.Op == ChangeOp.Update))
@@ -92,6 +102,9 @@ internal static class ManaChange
             : !Names.IsName(change.Table, Names.LongestTable) || !Names.IsName(change.RecordId, Names.LongestRecordId)
                 ? ChangeResult.Rejected("invalid_record_id", $"table has {Names.LongestTable} and id {Names.LongestRecordId} characters at most.")
                 : null;
+
+    private static Change TooLarge(Change change, string where, out ChangeResult? fault) =>
+        Fail(change, JsonBounds.TooLargeCode, JsonBounds.TooLargeDetail(where), out fault);
 
     private static Change Fail(Change change, string code, string detail, out ChangeResult? fault)
     {

@@ -19,9 +19,9 @@ internal static class ManaEndpoints
             .Accepts<object>("application/json").WithMetadata(new RequestSizeLimitAttribute(BoundedBody.LargestDrained))
             .ProducesProblem(400).ProducesProblem(403).ProducesProblem(413).ProducesProblem(422);
         group.MapGet("/pull", Pull).WithName("manaPull").WithSummary("What has changed in one collection since a cursor")
-            .ProducesProblem(400);
+            .ProducesProblem(400).ProducesProblem(422);
         group.MapGet("/stream", Stream).WithName("manaStream").WithSummary("Changes of some collections as they happen, as server-sent events")
-            .Produces<ManaStreamPage>(200, "text/event-stream").ProducesProblem(400);
+            .Produces<ManaStreamPage>(200, "text/event-stream").ProducesProblem(400).ProducesProblem(422);
     }
 
     private static async Task<Results<Ok<ManaPushAnswer>, ProblemHttpResult>> Push(
@@ -64,6 +64,8 @@ internal static class ManaEndpoints
             return Problems.Invalid("app", AppFault);
         if (string.IsNullOrEmpty(collection) || string.IsNullOrEmpty(since))
             return Problems.Of(400, "missing_parameter", "missing collection or since parameter");
+        if (!Names.IsName(collection, Names.LongestTable))
+            return Problems.Invalid("collection", TableFault);
         var page = await reader.Read(session, app, since, [collection], client, ct);
         return TypedResults.Ok(new ManaPullAnswer(page.Changes, page.SyncedUntil, page.HasMore));
     }
@@ -77,6 +79,8 @@ internal static class ManaEndpoints
         var tables = (collections ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         if (tables.Length == 0)
             return Problems.Of(400, "missing_parameter", "missing collections parameter");
+        if (!tables.All(name => Names.IsName(name, Names.LongestTable)))
+            return Problems.Invalid("collections", TableFault);
         var from = string.IsNullOrEmpty(lastEventId) ? since : lastEventId;
         return TypedResults.ServerSentEvents(reader.Follow(session, app, from, tables, client, TokenLife.EndOf(context.User), ct));
     }
@@ -92,6 +96,8 @@ internal static class ManaEndpoints
         [.. results.Select((result, index) => (result, index))
             .Where(entry => entry.result.Status == ChangeStatus.Rejected)
             .Select(entry => new ManaRejection(entry.index, entry.result.Code, entry.result.Detail, entry.result.Code == "clock_skew" ? now : null))];
+
+    private static readonly string TableFault = $"A name has {Names.LongestTable} characters at most and no NUL.";
 
     private const string AppFault = "1 to 100 letters, digits, '.', '_' or '-'.";
 }

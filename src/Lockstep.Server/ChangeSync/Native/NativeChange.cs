@@ -44,18 +44,24 @@ internal static class NativeChange
             At = Time(mutation.At, "at", clientId),
             Scope = new Scope(mutation.SpaceId ?? ""),
             MutationId = mutation.Id,
-            Actor = mutation.Actor is { ValueKind: not JsonValueKind.Null } actor ? JsonText.Of(actor) : null,
+            Actor = mutation.Actor is { ValueKind: not JsonValueKind.Null } actor ? Text(actor, "actor") : null,
             SchemaVersion = mutation.SchemaVersion ?? 1,
         };
         return change with { Fields = change.Fields.AddRange(fields.Select(field => Field(field.Key, field.Value, clientId))) };
     }
 
-    private static KeyValuePair<string, FieldWrite> Field(string name, NativeField field, string clientId)
+    // The serializer keeps nulls out of members, not out of dictionaries.
+    private static KeyValuePair<string, FieldWrite> Field(string name, NativeField? field, string clientId)
     {
         Require(Names.IsName(name, Names.LongestField), "invalid_fields", $"A field's name has 1 to {Names.LongestField} characters and no NUL.");
+        if (field is null)
+            throw new UnusableException("invalid_fields", $"fields.{name} is null; it is {{value, at}}, and null is a value.");
         Require(JsonText.IsStorable(field.Value), "unstorable_value", $"fields.{name} holds a NUL, half a character or an endless number.");
-        return KeyValuePair.Create(name, new FieldWrite(JsonText.Of(field.Value), Time(field.At, $"fields.{name}.at", clientId)));
+        return KeyValuePair.Create(name, new FieldWrite(Text(field.Value, $"fields.{name}"), Time(field.At, $"fields.{name}.at", clientId)));
     }
+
+    private static string Text(JsonElement value, string where) =>
+        JsonBounds.Text(value) ?? throw new UnusableException(JsonBounds.TooLargeCode, JsonBounds.TooLargeDetail(where));
 
     private static FieldTime? Time(string? text, string field, string clientId) => text is null
         ? null

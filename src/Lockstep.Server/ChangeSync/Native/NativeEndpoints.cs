@@ -66,7 +66,10 @@ internal static class NativeEndpoints
             return Problems.Invalid("limit", $"1 to {LargestLimit}; {UsualLimit} when absent.");
         if (!Names.IsApp(app))
             return Problems.Invalid("app", AppFault);
-        var (answer, _, problem) = await reader.Read(session, app, cursor, Split(collections), limit ?? UsualLimit, ct);
+        var tables = Split(collections);
+        if (!AreTables(tables))
+            return Problems.Invalid("collections", TablesFault);
+        var (answer, _, problem) = await reader.Read(session, app, cursor, tables, limit ?? UsualLimit, ct);
         return problem is not null ? problem : TypedResults.Ok(answer);
     }
 
@@ -76,13 +79,16 @@ internal static class NativeEndpoints
     {
         if (!Names.IsApp(app))
             return Problems.Invalid("app", AppFault);
+        var tables = Split(collections);
+        if (!AreTables(tables))
+            return Problems.Invalid("collections", TablesFault);
         var since = string.IsNullOrEmpty(lastEventId) ? cursor : lastEventId;
         // The first page is read before the answer starts, so that a bad cursor is a problem document and not a broken stream.
-        var (_, _, problem) = await reader.Read(session, app, since, Split(collections), 1, ct);
+        var (_, _, problem) = await reader.Read(session, app, since, tables, 1, ct);
         if (problem is not null)
             return problem;
         return TypedResults.ServerSentEvents(
-            reader.Follow(session, app, since, Split(collections), UsualLimit, TokenLife.EndOf(context.User), ct));
+            reader.Follow(session, app, since, tables, UsualLimit, TokenLife.EndOf(context.User), ct));
     }
 
     private static FieldErrors Faults(string app, NativePush push)
@@ -93,6 +99,12 @@ internal static class NativeEndpoints
         errors.Require(push.Mutations.Count <= MostMutations, "mutations", $"{MostMutations} at most in one push.");
         for (var i = 0; i < push.Mutations.Count && !errors.Any; i++)
         {
+            // The serializer keeps nulls out of members, not out of lists.
+            if (push.Mutations[i] is null)
+            {
+                errors.Require(false, $"mutations[{i}]", "A mutation, not null.");
+                break;
+            }
             errors.Require(push.Mutations[i].Id is >= 1 and <= 1L << 53, $"mutations[{i}].id", "A whole number from 1.");
             errors.Require(i == 0 || push.Mutations[i].Id - push.Mutations[i - 1].Id is 0 or 1, $"mutations[{i}].id", "Ids rise by one.");
         }
@@ -117,6 +129,10 @@ internal static class NativeEndpoints
 
     private static string[]? Split(string? collections) =>
         string.IsNullOrEmpty(collections) ? null : collections.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    private static bool AreTables(string[]? names) => names is null || names.All(name => Names.IsName(name, Names.LongestTable));
+
+    private static readonly string TablesFault = $"Names with a comma between them, each of {Names.LongestTable} characters at most and no NUL.";
 
     private const string AppFault = "1 to 100 letters, digits, '.', '_' or '-'.";
 }
