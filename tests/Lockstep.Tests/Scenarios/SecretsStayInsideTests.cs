@@ -1,0 +1,166 @@
+using System.Diagnostics;
+using System.Net;
+using Lockstep.Server.Postgres.Embedded;
+using Lockstep.Tests.Integrations;
+using Lockstep.Tests.Support;
+using Lockstep.Tests.Vault;
+using Shouldly;
+using Xunit;
+
+namespace Lockstep.Tests.Scenarios;
+
+/// <summary>Marked secrets go through everything that handles secrets; then everything that was written is searched for them.</summary>
+public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixture<RadicaleServer>
+{
+    private const string First = "marker-one-5Vq8mZ3rT0yK";
+    private const string Second = "marker-two-9Hc2xL7dW4sB";
+    private const string Refused = "marker-bad-6Jn1pF8gQ5uE";
+    private const string CaldavPassword = "alicepw";
+
+    /// <summary>In clear on purpose: whoever does not find this one would find nothing.</summary>
+    private const string Plain = "described-openly-3Rk7vY2a";
+
+    private static readonly string[] KeyFiles = ["master-keys", "jwt-secret"];
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task No_secret_and_no_key_is_in_a_log_a_dump_a_file_of_the_database_or_an_answer()
+    {
+        await using var installation = new Installation();
+        installation.Environment["LOCKSTEP_OUTBOUND_ALLOW"] = radicale.HostPort;
+        await radicale.As("alice").MakeCalendarAsync("work", Ct);
+        await radicale.As("alice").PutAsync("work/a.ics", DavProbe.Event("a@example.com", "Meeting"), Ct);
+        var program = await installation.ServeAsync();
+        using var answers = new RecordedAnswers();
+        var client = program.Client(await installation.TokenAsync("you@example.com"), answers);
+
+        var credential = await UseAsync(client);
+        await SyncAsync(client);
+        await RefusedAsync(client, credential);
+        foreach (var path in new[] { "/v1/credentials", "/v1/integrations", "/v1/activity", $"/v1/credentials/{credential}/versions", "/metrics", "/health", "/openapi/v1.json" })
+            await client.GetAsync(path, Ct).ShouldBeStatusAsync(HttpStatusCode.OK);
+        await installation.ScalarAsync<object>("CHECKPOINT; SELECT 1");
+        var dump = await DumpAsync(installation.Database);
+        (await program.StopAsync()).ShouldBe(0);
+
+        var files = Directory.EnumerateFiles(installation.Data, "*", SearchOption.AllDirectories).Where(file => !KeyFiles.Contains(Path.GetFileName(file))).ToList();
+        var plain = new ByteSearch().Add("the description", Plain);
+        plain.In("dump", dump).ShouldNotBeEmpty();
+        plain.InFiles(files.Where(file => file.Contains("/base/", StringComparison.Ordinal))).ShouldNotBeEmpty();
+        plain.InFiles(files.Where(file => file.Contains("/pg_wal/", StringComparison.Ordinal))).ShouldNotBeEmpty();
+        answers.WithoutReveals.SelectMany(answer => plain.In(answer.Call, answer.Answer)).ShouldNotBeEmpty();
+
+        var secrets = Secrets(installation);
+        secrets.In("standard output", program.Output).ShouldBeEmpty();
+        secrets.In("standard error", program.Errors).ShouldBeEmpty();
+        secrets.In("dump", dump).ShouldBeEmpty();
+        secrets.InFiles(files).ShouldBeEmpty();
+        answers.WithoutReveals.SelectMany(answer => secrets.In(answer.Call, answer.Answer)).ShouldBeEmpty();
+    }
+
+    private static ByteSearch Secrets(Installation installation)
+    {
+        var line = File.ReadAllText(installation.MasterKeys).Trim();
+        var key = Convert.FromBase64String(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..]);
+        key.Length.ShouldBe(32);
+        var search = new ByteSearch().Add("the first value", First).Add("the second value", Second).Add("the refused value", Refused)
+            .Add("the CalDAV password", CaldavPassword).Add("the CalDAV sign-in", $"alice:{CaldavPassword}")
+            .Add("the master key", key).Add("the token secret", File.ReadAllText(Path.Combine(installation.Data, "jwt-secret")).Trim());
+        search.InFiles([installation.MasterKeys]).ShouldNotBeEmpty();
+        return search;
+    }
+
+    private static async Task<Guid> UseAsync(HttpClient client)
+    {
+        var stored = await client.PostAsync("/v1/credentials", new { name = "mail", provider = "stripe", type = "API_KEY", value = First, description = Plain })
+            .ShouldBeAsync(HttpStatusCode.Created);
+        var id = stored.Id();
+        (await client.ValueAsync(id)).ShouldBe(First);
+        await client.RotateAsync(id, Second).ShouldBeAsync(HttpStatusCode.OK);
+        (await client.ValueAsync(id)).ShouldBe(Second);
+        return id;
+    }
+
+    /// <summary>A password that is right, after one that is wrong.</summary>
+    private async Task SyncAsync(HttpClient client)
+    {
+        await client.PostAsync("/v1/caldav/discover", new { url = radicale.Url, username = "alice", password = CaldavPassword }).ShouldBeAsync(HttpStatusCode.OK);
+        await client.PostAsync("/v1/caldav/discover", new { url = radicale.Url, username = "alice", password = Refused }).ShouldBeRefusedAsync();
+        var id = (await client.ConnectAsync(radicale.Url, password: Refused)).Id();
+        await client.UntilAsync(id, integration => integration.Text("status") == "error");
+        await client.PatchAsync(id, $$"""{"secret":"{{CaldavPassword}}"}""").ShouldBeAsync(HttpStatusCode.OK);
+        await client.SyncedAsync(id);
+        (await client.SummariesAsync()).ShouldBe(["Meeting"]);
+        await client.GetAsync($"/v1/integrations/{id}/sync-log", Ct).ShouldBeAsync(HttpStatusCode.OK);
+    }
+
+    private static async Task RefusedAsync(HttpClient client, Guid credential)
+    {
+        var longName = new string('n', 300);
+        string[] credentials =
+        [
+            $$"""{"name":"n","provider":"p","type":"SECRET","value":"{{Refused}}","unknown":1}""",
+            $$"""{"name":"n","provider":"p","type":"SECRET","value":{"inside":"{{Refused}}"} }""",
+            $$"""{"name":"n","provider":"p","type":"SECRET","value":"{{Refused}}","value":"{{Refused}}"}""",
+            $$"""{"name":"{{longName}}","provider":"p","type":"SECRET","value":"{{Refused}}"}""",
+            $$"""{"name":"n","provider":"p","type":"{{Refused}}","value":"{{Refused}}"}""",
+            $$"""{"name":"n","provider":"p","type":"SECRET","value":"{{Refused}}","expiresAt":"{{Refused}}"}""",
+            $$"""{"name":"n","provider":"p","type":"SECRET","value":"{{Refused}}","scope":"WORKSPACE","workspaceId":"{{Refused}}"}""",
+            $$"""{"name":"mail","provider":"stripe","type":"API_KEY","value":"{{Refused}}"}""",
+            $$"""{"name":"n","provider":"p","type":"SECRET","value":"{{Refused}}" """,
+        ];
+        foreach (var body in credentials)
+            await client.SendRawAsync(HttpMethod.Post, "/v1/credentials", body).ShouldBeRefusedAsync();
+        await client.PostAsync("/v1/credentials", new StringContent(Refused), Ct).ShouldBeRefusedAsync();
+        await client.RotateAsync(credential, Refused, expectedVersion: 1).ShouldBeRefusedAsync();
+        await client.SendRawAsync(HttpMethod.Post, $"/v1/credentials/{credential}/rotate", $$"""{"value":["{{Refused}}"]}""").ShouldBeRefusedAsync();
+        string[] integrations =
+        [
+            $$"""{"integrationType":"caldav","config":{"url":"https://cal.example.com","username":"a","password":"{{Refused}}"} }""",
+            $$"""{"integrationType":"caldav","config":{"url":"https://a:{{Refused}}@cal.example.com","username":"a"},"secret":"{{Refused}}"}""",
+            $$"""{"integrationType":"caldav","config":{"url":"nowhere","username":"a"},"secret":"{{Refused}}"}""",
+            $$"""{"integrationType":"none","config":{},"secret":"{{Refused}}"}""",
+            $$"""{"integrationType":"caldav","config":{"url":"https://cal.example.com","username":"a"},"secret":["{{Refused}}"]}""",
+        ];
+        foreach (var body in integrations)
+            await client.SendRawAsync(HttpMethod.Post, "/v1/integrations", body).ShouldBeRefusedAsync();
+        await client.PostAsync("/v1/caldav/discover", new { url = "http://127.0.0.1:1/", username = "a", password = Refused }).ShouldBeRefusedAsync();
+        await client.PostAsync("/v1/caldav/discover", new { url = "https://cal.example.com", username = "a", password = Refused, unknown = 1 }).ShouldBeRefusedAsync();
+        using var stranger = new HttpRequestMessage(HttpMethod.Get, "/v1/credentials");
+        stranger.Headers.Authorization = new("Bearer", Refused);
+        await client.SendAsync(stranger, Ct).ShouldBeRefusedAsync();
+    }
+
+    /// <summary>Everything, as the superuser, by PostgreSQL's own program.</summary>
+    private static async Task<string> DumpAsync(EmbeddedConnection database)
+    {
+        var binaries = await PostgresBinaries.FindAsync(database.MajorVersion, _ => { }, Ct);
+        using var process = Process.Start(new ProcessStartInfo(
+            Path.Combine(binaries.Directory, "pg_dumpall"),
+            ["-h", database.SocketDirectory, "-p", $"{database.Port}", "-U", EmbeddedConnection.Superuser, "-w"])
+        {
+            RedirectStandardOutput = true,
+        })!;
+        var dump = await process.StandardOutput.ReadToEndAsync(Ct);
+        await process.WaitForExitAsync(Ct);
+        process.ExitCode.ShouldBe(0);
+        return dump;
+    }
+}
+
+file static class Answers
+{
+    public static async Task ShouldBeStatusAsync(this Task<HttpResponseMessage> call, HttpStatusCode status)
+    {
+        using var answer = await call;
+        answer.StatusCode.ShouldBe(status);
+    }
+
+    public static async Task ShouldBeRefusedAsync(this Task<HttpResponseMessage> call)
+    {
+        using var answer = await call;
+        ((int)answer.StatusCode).ShouldBeInRange(400, 599, await answer.Content.ReadAsStringAsync());
+        answer.StatusCode.ShouldNotBe(HttpStatusCode.InternalServerError, answer.RequestMessage!.RequestUri!.AbsolutePath);
+    }
+}
