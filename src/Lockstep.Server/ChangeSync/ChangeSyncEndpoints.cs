@@ -1,6 +1,8 @@
 using Lockstep.Server.ChangeSync.Mana;
 using Lockstep.Server.ChangeSync.Native;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Lockstep.Server.ChangeSync;
 
@@ -10,5 +12,7 @@ internal static class ChangeSyncEndpoints
     {
         routes.MapNativeSync();
         routes.MapManaSync();
+        var services = routes.ServiceProvider;
+        services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(services.GetRequiredService<ScopeSignals>().Close);
     }
 }

@@ -6,6 +6,10 @@ namespace Lockstep.Server.ChangeSync;
 internal sealed class ScopeSignals
 {
     private readonly ConcurrentDictionary<ScopeSignalSubscription, byte> subscriptions = new();
+    private volatile bool closed;
+
+    /// <summary>This node stops: a stream that went on would hold the stop up, and its client does better with another node.</summary>
+    public bool Closed => closed;
 
     /// <summary>Subscribe before reading, so that nothing falls between the read and the wait.</summary>
     public ScopeSignalSubscription Subscribe()
@@ -20,6 +24,14 @@ internal sealed class ScopeSignals
         foreach (var subscription in subscriptions.Keys)
             subscription.Raise(scopes);
     }
+
+    /// <summary>Ends the streams.</summary>
+    public void Close()
+    {
+        closed = true;
+        foreach (var subscription in subscriptions.Keys)
+            subscription.Wake();
+    }
 }
 
 /// <summary>One stream's ear.</summary>
@@ -33,8 +45,12 @@ internal sealed class ScopeSignalSubscription(Action<ScopeSignalSubscription> le
 
     public void Raise(IReadOnlyCollection<Guid> changed)
     {
-        if (!changed.Any(scopes.Contains))
-            return;
+        if (changed.Any(scopes.Contains))
+            Wake();
+    }
+
+    public void Wake()
+    {
         try
         {
             raised.Release();

@@ -68,6 +68,7 @@ internal sealed class LockstepServer : IAsyncDisposable
 
     private static WebApplication Build(Settings settings, StartedDatabase database)
     {
+        WebApplication? app = null;
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseKestrelHttpsConfiguration().UseUrls([.. settings.Urls]).ConfigureKestrel(kestrel =>
         {
@@ -83,11 +84,13 @@ internal sealed class LockstepServer : IAsyncDisposable
             .AddFilter(typeof(BearerAuthentication).FullName, LogLevel.Warning)
             // Every failure is told once, by Failures; the middleware and Npgsql would repeat it with the message, which may hold a row.
             .AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None)
-            .AddFilter("Npgsql.Command", LogLevel.None);
+            .AddFilter("Npgsql.Command", LogLevel.None)
+            // A start that fails is told by whoever started it, in one sentence.
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level >= LogLevel.Warning && app?.Lifetime.ApplicationStarted.IsCancellationRequested == true);
         AddGround(builder.Services, settings, database);
         Slices.Add(builder.Services, settings);
 
-        var app = builder.Build();
+        app = builder.Build();
         // Listens from the start, not from the first look at /metrics.
         app.Services.GetRequiredService<PrometheusText>();
         app.UseExceptionHandler();
@@ -151,6 +154,8 @@ internal sealed class LockstepServer : IAsyncDisposable
         }
         catch (IOException e)
         {
+            // The workers run already.
+            await app.StopAsync(CancellationToken.None);
             await app.DisposeAsync();
             throw new StartRefusedException(
                 $"Cannot listen on {string.Join(" or ", settings.Urls)}: {Reason(e)} Stop what listens there, or choose another address with --urls http://127.0.0.1:PORT.", e);

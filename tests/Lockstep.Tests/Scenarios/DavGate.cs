@@ -8,8 +8,20 @@ using Xunit;
 
 namespace Lockstep.Tests.Scenarios;
 
-/// <summary>A relay before a real CalDAV server. It stops one request that a test chose, before the server sees it or after the server has done
-/// it, until whoever sent it is gone.</summary>
+/// <summary>Where a request is stopped.</summary>
+public enum StopMoment
+{
+    /// <summary>The server never sees it.</summary>
+    BeforeTheServer,
+
+    /// <summary>The server has done it, and half of its answer has arrived.</summary>
+    HalfTheAnswer,
+
+    /// <summary>The server has done it, and nothing of its answer has arrived.</summary>
+    BeforeTheAnswer,
+}
+
+/// <summary>A relay before a real CalDAV server. It stops one request that a test chose, until whoever sent it is gone.</summary>
 public sealed class DavGate(Uri server) : IAsyncLifetime
 {
     private readonly HttpMessageInvoker http = new(new SocketsHttpHandler { UseProxy = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.Zero });
@@ -24,11 +36,10 @@ public sealed class DavGate(Uri server) : IAsyncLifetime
     /// <param name="method">Such as PUT.</param>
     /// <param name="part">Occurs in the body of the request.</param>
     /// <param name="nth">1: the next such request.</param>
-    /// <param name="done">Whether the server gets to do it; its answer is withheld.</param>
     /// <returns>Completes when the request is stopped.</returns>
-    public Task StopAt(string method, string part, int nth, bool done)
+    public Task StopAt(string method, string part, int nth, StopMoment moment)
     {
-        stop = new Stop(method, part, done) { Left = nth };
+        stop = new Stop(method, part, moment) { Left = nth };
         return stop.Reached.Task;
     }
 
@@ -55,7 +66,7 @@ public sealed class DavGate(Uri server) : IAsyncLifetime
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body);
         var stopped = stop is { } s && s.Takes(context.Request.Method, Encoding.UTF8.GetString(body.ToArray())) ? s : null;
-        if (stopped is { Done: false })
+        if (stopped is { Moment: StopMoment.BeforeTheServer })
         {
             await stopped.HoldAsync(context);
             return;
@@ -63,7 +74,7 @@ public sealed class DavGate(Uri server) : IAsyncLifetime
         // What was begun is finished, whether or not the sender still listens.
         using var answer = await http.SendAsync(Copy(context.Request, body.ToArray()), CancellationToken.None);
         var content = await answer.Content.ReadAsByteArrayAsync(CancellationToken.None);
-        if (stopped is not null)
+        if (stopped is { Moment: StopMoment.BeforeTheAnswer })
         {
             await stopped.HoldAsync(context);
             return;
@@ -71,6 +82,13 @@ public sealed class DavGate(Uri server) : IAsyncLifetime
         context.Response.StatusCode = (int)answer.StatusCode;
         foreach (var (name, values) in answer.Headers.Concat(answer.Content.Headers).Where(header => !IsHopByHop(header.Key)))
             context.Response.Headers[name] = values.ToArray();
+        if (stopped is not null)
+        {
+            await context.Response.Body.WriteAsync(content.AsMemory(0, content.Length / 2));
+            await context.Response.Body.FlushAsync();
+            await stopped.HoldAsync(context);
+            return;
+        }
         if (content.Length > 0)
             await context.Response.Body.WriteAsync(content);
     }
@@ -92,13 +110,13 @@ public sealed class DavGate(Uri server) : IAsyncLifetime
     private static bool IsHopByHop(string header) =>
         header.ToUpperInvariant() is "HOST" or "CONNECTION" or "TRANSFER-ENCODING" or "CONTENT-LENGTH" or "KEEP-ALIVE" or "EXPECT";
 
-    private sealed class Stop(string method, string part, bool done)
+    private sealed class Stop(string method, string part, StopMoment moment)
     {
         private int left;
 
         public int Left { init => left = value; }
 
-        public bool Done => done;
+        public StopMoment Moment => moment;
 
         public TaskCompletionSource Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -13,6 +13,9 @@ public sealed partial class KilledWhileSyncingTests : IAsyncLifetime
     private readonly RadicaleServer radicale = new();
     private readonly Installation installation = new();
     private DavGate? gate;
+    private LockstepProcess? running;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -39,17 +42,22 @@ public sealed partial class KilledWhileSyncingTests : IAsyncLifetime
     [Fact]
     public async Task A_kill_while_a_calendar_is_downloaded_loses_and_doubles_no_event()
     {
-        // More than one batch of the download.
-        var there = Enumerable.Range(1, 130).Select(n => $"event {n:000}").ToList();
-        foreach (var name in there)
-            await PutAsync(name);
+        // Two full pages of the first read and a rest; what the kill leaves to fetch takes several batches.
+        var there = Enumerable.Range(1, 450).Select(n => $"event {n:000}").ToList();
+        await PutAllAsync(there);
         var program = await installation.ServeAsync();
         var token = await installation.TokenAsync("you@example.com");
-        var second = Gate.StopAt("REPORT", "calendar-multiget", 2, done: true);
+        var read = Gate.StopAt("REPORT", "sync-collection", 1, StopMoment.HalfTheAnswer);
         var id = (await program.Client(token).ConnectAsync(Gate.Url)).Id();
-        await second.WaitAsync(TimeSpan.FromMinutes(1), Ct);
+        await read.WaitAsync(Patience, Ct);
+        await UntilMirroredAsync(200);
 
-        var client = await KillAndStartAsync(program, token);
+        var fetched = Gate.StopAt("REPORT", "calendar-multiget", 2, StopMoment.HalfTheAnswer);
+        await KillAndStartAsync(program, token);
+        await fetched.WaitAsync(Patience, Ct);
+        await UntilMirroredAsync(300);
+
+        var client = await KillAndStartAsync(running!, token);
         await client.SyncedAsync(id);
 
         await BothHaveAsync(client, there);
@@ -67,14 +75,18 @@ public sealed partial class KilledWhileSyncingTests : IAsyncLifetime
         var id = (await client.ConnectAsync(Gate.Url)).Id();
         await client.SyncedAsync(id);
 
-        foreach (var (method, done) in new[] { ("PUT", false), ("PUT", true), ("DELETE", false), ("DELETE", true) })
+        foreach (var (method, moment) in new[]
+                 {
+                     ("PUT", StopMoment.BeforeTheServer), ("PUT", StopMoment.BeforeTheAnswer),
+                     ("DELETE", StopMoment.BeforeTheServer), ("DELETE", StopMoment.BeforeTheAnswer),
+                 })
         {
             for (var n = 1; n <= 3; n++)
             {
                 if (method == "PUT")
                 {
-                    await client.MakeEventAsync($"made here {done} {n}");
-                    expected.Add($"made here {done} {n}");
+                    await client.MakeEventAsync($"made here {moment} {n}");
+                    expected.Add($"made here {moment} {n}");
                 }
                 else
                 {
@@ -83,12 +95,12 @@ public sealed partial class KilledWhileSyncingTests : IAsyncLifetime
                     expected.Remove(gone);
                 }
             }
-            var reached = Gate.StopAt(method, "", 2, done);
+            var reached = Gate.StopAt(method, "", 2, moment);
             await client.SyncAsync(id, wait: 0).ShouldBeAsync(HttpStatusCode.Accepted);
-            await reached.WaitAsync(TimeSpan.FromMinutes(1), Ct);
+            await reached.WaitAsync(Patience, Ct);
 
             // Another client goes on while the program is dead.
-            var meanwhile = $"made meanwhile {method} {done}";
+            var meanwhile = $"made meanwhile {method} {moment}";
             client = await KillAndStartAsync(program, token, () => PutAsync(meanwhile));
             program = running!;
             expected.Add(meanwhile);
@@ -96,8 +108,6 @@ public sealed partial class KilledWhileSyncingTests : IAsyncLifetime
             await BothHaveAsync(client, expected);
         }
     }
-
-    private LockstepProcess? running;
 
     private async Task<HttpClient> KillAndStartAsync(LockstepProcess program, string token, Func<Task>? meanwhile = null)
     {
@@ -114,18 +124,40 @@ public sealed partial class KilledWhileSyncingTests : IAsyncLifetime
 
     private async Task BothHaveAsync(HttpClient client, List<string> summaries)
     {
-        var there = new List<string>();
-        foreach (var file in await Alice.ListAsync("work", Ct))
-            there.Add(Summary().Match((await Alice.GetAsync($"work/{file}", Ct)).ShouldNotBeNull()).Groups[1].Value);
         var expected = summaries.Order(StringComparer.Ordinal).ToArray();
-        there.Order(StringComparer.Ordinal).ShouldBe(expected);
+        // Radicale answers a GET of the whole calendar with all that is in it.
+        Summary().Matches((await Alice.GetAsync("work/", Ct)).ShouldNotBeNull()).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal).ShouldBe(expected);
+        (await Alice.ListAsync("work", Ct)).Count.ShouldBe(expected.Length);
         (await client.SummariesAsync()).ShouldBe(expected);
         (await installation.ScalarAsync<long>("SELECT count(*) FROM lockstep.sync_records WHERE app = 'calendar' AND table_name = 'events' AND NOT deleted"))
             .ShouldBe(expected.Length);
     }
 
+    private async Task UntilMirroredAsync(long objects)
+    {
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        for (var look = 0; await installation.ScalarAsync<long>("SELECT count(*) FROM lockstep.calendar_objects") < objects; look++)
+        {
+            look.ShouldBeLessThan(600);
+            await tick.WaitForNextTickAsync(Ct);
+        }
+    }
+
+    /// <summary>A whole calendar in one request, as Radicale takes it.</summary>
+    private Task PutAllAsync(IEnumerable<string> summaries) => Alice.PutAsync("work/",
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//Probe//EN\r\n" + string.Concat(summaries.Select(Vevent)) + "END:VCALENDAR\r\n", Ct);
+
+    private static string Vevent(string summary)
+    {
+        var whole = Ics(summary);
+        var begin = whole.IndexOf("BEGIN:VEVENT", StringComparison.Ordinal);
+        return whole[begin..whole.IndexOf("END:VCALENDAR", StringComparison.Ordinal)];
+    }
+
+    private static string Ics(string summary) => DavProbe.Event($"{summary.Replace(' ', '-')}@example.com", summary);
+
     private Task PutAsync(string summary) => Alice.PutAsync(
-        $"work/{Uri.EscapeDataString(summary)}.ics", DavProbe.Event($"{summary.Replace(' ', '-')}@example.com", summary), Ct);
+        $"work/{Uri.EscapeDataString(summary)}.ics", Ics(summary), Ct);
 
     [GeneratedRegex(@"^SUMMARY:([^\r\n]*)", RegexOptions.Multiline)]
     private static partial Regex Summary();

@@ -55,6 +55,8 @@ public sealed class StartAndStopTests
         rest.SetResult();
 
         await slow.ShouldBeAsync(HttpStatusCode.Created);
+        // To its end, not cut: the server's last word closes it.
+        (await stream.Content.ReadAsStringAsync(Ct)).ShouldContain("heartbeat");
         (await program.Ended.WaitAsync(TimeSpan.FromMinutes(1), Ct)).ShouldBe(0, program.Errors);
         await installation.NothingRunsAsync();
     }

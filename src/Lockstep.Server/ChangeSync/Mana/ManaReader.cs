@@ -49,7 +49,7 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Time
     {
         using var subscription = signals.Subscribe();
         var spoken = Instant.FromUnixTimeTicks(0); // The first word goes out at once: until then the client has no answer, not even its status.
-        while (Now() < end)
+        while (Now() < end && !signals.Closed)
         {
             var page = await Read(session, app, since, collections, notBy, ct);
             subscription.Follow(page.Scopes);

@@ -44,7 +44,7 @@ internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, Ti
     {
         using var subscription = signals.Subscribe();
         var spoken = Instant.FromUnixTimeTicks(0); // The first word goes out at once: until then the client has no answer, not even its status.
-        while (Now() < end)
+        while (Now() < end && !signals.Closed)
         {
             var (answer, scopes, problem) = await Read(session, app, cursor, collections, limit, ct);
             if (answer is null)
