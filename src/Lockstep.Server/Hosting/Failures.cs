@@ -2,13 +2,14 @@ using System.Text.Json;
 using Lockstep.Server.Http;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace Lockstep.Server.Hosting;
 
 /// <summary>What an endpoint threw becomes a problem document; its text never shows what came in or what the database said.</summary>
-internal sealed partial class Failures(ILogger<Failures> logger) : IExceptionHandler
+internal sealed partial class Failures(ILogger<Failures> logger, IHostApplicationLifetime lifetime) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken ct)
     {
@@ -27,10 +28,13 @@ internal sealed partial class Failures(ILogger<Failures> logger) : IExceptionHan
             PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure } =>
                 Problems.Of(503, "busy", "Somebody else is changing the same thing. Try again in a moment."),
             NpgsqlException e when e is not PostgresException || e.IsTransient => Problems.Of(503, "database_unavailable", "The database does not answer right now; nothing was stored. Try again in a moment."),
+            // Kestrel cancels the reading of a body that has not come whole when the server stops.
+            OperationCanceledException when lifetime.ApplicationStopping.IsCancellationRequested =>
+                Problems.Of(503, "stopping", "The server is stopping, and this request had not come whole; nothing was stored. Send it again."),
             _ => null,
         };
         var retryAfter = exception is ProblemException { RetryAfter: { } wait } ? wait : TimeSpan.FromSeconds(1);
-        if (problem is null or { StatusCode: 503 })
+        if (problem is null || (problem.StatusCode == 503 && exception is not OperationCanceledException))
             Failed(context.Request.Method, context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.DisplayName ?? "no endpoint", context.TraceIdentifier, Describe(exception));
         problem ??= Problems.Of(500, "internal_error", $"This is a fault of the server, and it is in its log under request {context.TraceIdentifier}. Look whether it was done before you try again.");
         if (problem.StatusCode is 503 or 429)
