@@ -101,7 +101,8 @@ internal sealed partial class LockstepProcess : IAsyncDisposable
         process.Dispose();
     }
 
-    [GeneratedRegex(@"^Lockstep is ready at (\S+)", RegexOptions.Multiline)]
+    // To the last line of the welcome, so that a test sees all of it.
+    [GeneratedRegex(@"^Lockstep is ready at (\S+)(?s:.*)^  curl ", RegexOptions.Multiline)]
     private static partial Regex ReadyLine();
 
     private static Task<LockstepProcess> StartAsync(IReadOnlyDictionary<string, string> environment, string[] arguments)
