@@ -6,15 +6,23 @@ using NodaTime;
 namespace Lockstep.Server.Booking;
 
 /// <summary>The door of the public page: free times, found with the owner's eyes and told without anything of the owner's events.</summary>
-internal sealed class OpenTimesFinder(Database database, TimeProvider time)
+internal sealed class OpenTimesFinder(Database database, TimeProvider time) : IDisposable
 {
     /// <summary>A calendar that was last read longer ago than this is not believed.</summary>
     public static readonly Duration Freshness = Duration.FromMinutes(15);
 
+    /// <summary>How long one answer serves everybody who asks the same; as long as a browser may keep it.</summary>
+    public static readonly Duration Kept = Duration.FromSeconds(15);
+
+    private readonly SharedAnswers<Question, OpenTimes> answers = new(time, Kept, most: 1_000, atOnce: 2);
+
     public Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
 
     /// <param name="length">Of a slot.</param>
-    public async Task<OpenTimes> Find(PublicProvider provider, Interval window, Duration length, CancellationToken ct)
+    public Task<OpenTimes> Find(PublicProvider provider, Interval window, Duration length, CancellationToken ct) =>
+        answers.Get(new Question(provider.Owner, provider.Slug, window, length), stop => FindOut(provider, window, length, stop), ct);
+
+    private async Task<OpenTimes> FindOut(PublicProvider provider, Interval window, Duration length, CancellationToken ct)
     {
         var session = database.For(new Caller(provider.Owner, CallerRole.Authenticated, "page"));
         var selected = (await ProviderStore.Read(session, ct))?.Settings?.Calendar?.SelectedCalendarIds ?? [];
@@ -23,10 +31,12 @@ internal sealed class OpenTimesFinder(Database database, TimeProvider time)
         if (blocking is null)
             return new OpenTimes(now, [], Unconfirmed: true);
         var times = await EventStore.Busy(session, blocking.Of, window, provider.Hours.Zone, ct);
-        return times.Calendars.Any(calendar => blocking.Kept.Contains(calendar.Id) && !IsFresh(calendar, now))
+        return times.TooMuch || times.Calendars.Any(calendar => blocking.Kept.Contains(calendar.Id) && !IsFresh(calendar, now))
             ? new OpenTimes(now, [], Unconfirmed: true)
             : new OpenTimes(now, [.. Availability.Slots(provider.Hours, times.Busy.Concat(times.Unknown), window, length, now)], Unconfirmed: false);
     }
+
+    public void Dispose() => answers.Dispose();
 
     private static bool IsFresh(CalendarState calendar, Instant now) =>
         calendar is { UnreadableSince: null, LastReadAt: { } read } && now - read <= Freshness;
@@ -47,6 +57,8 @@ internal sealed class OpenTimesFinder(Database database, TimeProvider time)
         var ids = chosen.SelectMany(found => found).Select(calendar => calendar.Id!.Value).ToHashSet();
         return new BlockingCalendars(ids, ids);
     }
+
+    private sealed record Question(UserId Owner, string Slug, Interval Window, Duration Length);
 
     /// <param name="Of">Null: all of the owner's.</param>
     private sealed record BlockingCalendars(IReadOnlyCollection<CalendarId>? Of, IReadOnlySet<CalendarId> Kept);

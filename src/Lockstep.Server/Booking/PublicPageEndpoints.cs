@@ -68,7 +68,9 @@ internal static class PublicPageEndpoints
         headers.CacheControl = "no-store";
         if (await PublicProvider.Find(database, slug, ct) is not { } provider)
             return TypedResults.Content(PageFrame.NotFound, "text/html; charset=utf-8", statusCode: 404);
-        var window = new Interval(finder.Now, finder.Now + Duration.FromDays(PageView.Horizon));
+        // From the full minute, so that all who come in it ask the same; what is past is not offered anyway.
+        var minute = Instant.FromUnixTimeSeconds(finder.Now.ToUnixTimeSeconds() / 60 * 60);
+        var window = new Interval(minute, minute + Duration.FromDays(PageView.Horizon));
         var open = await finder.Find(provider, window, PageView.Length, ct);
         Cache(context.Response, open);
         headers.Vary = "Accept-Language";

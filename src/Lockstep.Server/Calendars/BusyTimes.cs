@@ -18,17 +18,25 @@ internal sealed record CalendarState(CalendarId Id, string Name, Instant? LastRe
 /// <summary>When somebody is taken. What is in neither list is free only as far as <paramref name="Calendars"/> are fresh.</summary>
 /// <param name="Busy">Merged, in order, inside the window. Of events that block: not TRANSPARENT, not CANCELLED.</param>
 /// <param name="Unknown">Where an event could not be expanded (too much work, unreadable): not free either. Merged, in order.</param>
-internal sealed record BusyTimes(IReadOnlyList<Interval> Busy, IReadOnlyList<Interval> Unknown, IReadOnlyList<CalendarState> Calendars)
+/// <param name="TooMuch">The events together were too much work: the whole window is unknown.</param>
+internal sealed record BusyTimes(
+    IReadOnlyList<Interval> Busy, IReadOnlyList<Interval> Unknown, IReadOnlyList<CalendarState> Calendars, bool TooMuch = false)
 {
-    public static BusyTimes Of(IEnumerable<string> resources, IReadOnlyList<CalendarState> calendars, Interval window, DateTimeZone ownerZone)
+    /// <summary>One budget for all <paramref name="resources"/>: many costly events cost no more than one.</summary>
+    public static BusyTimes Of(
+        IEnumerable<string> resources, IReadOnlyList<CalendarState> calendars, Interval window, DateTimeZone ownerZone, CancellationToken ct)
     {
         var (busy, unknown) = (new List<Interval>(), new List<Interval>());
+        var budget = ExpansionCost.Budget(ct);
         foreach (var ics in resources)
         {
             var report = new ExpansionReport();
-            foreach (var occurrence in Occurrences.Expand(CalendarDocument.Parse(ics), window, ownerZone, report))
-                if (occurrence.Transparency == Transparency.Opaque && occurrence.Status != EventStatus.Cancelled)
-                    Add(busy, occurrence.Start, occurrence.End, window);
+            if (ExpansionCost.Read(ics, budget) is { } document)
+                foreach (var occurrence in Occurrences.Expand(document, window, ownerZone, report, budget))
+                    if (occurrence.Transparency == Transparency.Opaque && occurrence.Status != EventStatus.Cancelled)
+                        Add(busy, occurrence.Start, occurrence.End, window);
+            if (budget.IsExhausted)
+                return new BusyTimes([], [window], calendars, TooMuch: true);
             if (report.IsIncomplete || report.CompleteUntil is not null)
                 Add(unknown, report.CompleteUntil ?? window.Start, window.End, window);
         }
@@ -62,7 +70,12 @@ internal sealed record BusyTimes(IReadOnlyList<Interval> Busy, IReadOnlyList<Int
     private static void Add(List<Interval> intervals, Instant start, Instant end, Interval window)
     {
         (start, end) = (Instant.Max(start, window.Start), Instant.Min(end, window.End));
-        if (start < end)
+        if (start >= end)
+            return;
+        // Occurrences of one event come in order: those that touch need no place of their own.
+        if (intervals.Count > 0 && intervals[^1] is var last && last.Start <= start && start <= last.End)
+            intervals[^1] = new Interval(last.Start, Instant.Max(last.End, end));
+        else
             intervals.Add(new Interval(start, end));
     }
 

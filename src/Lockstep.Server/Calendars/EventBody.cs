@@ -56,6 +56,7 @@ internal sealed class EventBody
         Length(errors, "summary", Summary, 1_000);
         Length(errors, "description", Description, 100_000);
         Length(errors, "location", Location, 1_000);
+        Length(errors, "calendarId", CalendarId, 10_000);
         var change = new EventChange(
             Given(nameof(Summary), Summary),
             Given(nameof(Description), Description),

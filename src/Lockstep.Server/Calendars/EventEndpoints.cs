@@ -47,7 +47,7 @@ internal static class EventEndpoints
         var errors = new FieldErrors();
         return EventQuery.Read(from, to, expand, timeZone, after, limit, errors) is not { } query ? Problems.Invalid(errors.All)
             : await EventPages.Read(session, query, ct) is { } page ? TypedResults.Ok(page)
-            : Problems.Invalid("to", $"More than {EventPages.MaxOccurrences} occurrences lie in this window. Ask for a shorter one.");
+            : Problems.Invalid("to", $"More than {EventPages.MaxOccurrences} occurrences lie in this window, or its events repeat too often to be expanded. Ask for a shorter one.");
     }
 
     private static async Task<Results<Ok<EventView>, ProblemHttpResult>> Get(

@@ -10,7 +10,7 @@ internal static class EventPages
 {
     public const int MaxOccurrences = 10_000;
 
-    /// <returns>Null when there would be too many occurrences.</returns>
+    /// <returns>Null when there would be too many occurrences, or finding them is too much work.</returns>
     public static async Task<Page<EventView>?> Read(TenantSession session, EventQuery query, CancellationToken ct) =>
         query.Expand ? await Expanded(session, query, ct) : await Whole(session, query, ct);
 
@@ -19,8 +19,9 @@ internal static class EventPages
         var rows = await EventStore.List(session, query.From, query.To, query.After, query.Limit + 1, ct);
         var next = rows.Count > query.Limit ? new EventCursor(rows[query.Limit - 1].Facts.StartsAt, rows[query.Limit - 1].Id.Value) : null;
         var window = new Interval(query.From, query.To);
+        var budget = ExpansionCost.Budget(ct);
         return new Page<EventView>(
-            [.. rows.Take(query.Limit).Where(row => Overlaps(row, window, query.Zone)).Select(EventView.Of)],
+            [.. rows.Take(query.Limit).Where(row => Overlaps(row, window, query.Zone, budget)).Select(EventView.Of)],
             next?.ToString());
     }
 
@@ -31,20 +32,27 @@ internal static class EventPages
             return null;
         var window = new Interval(query.From, query.To);
         var found = new List<(Instant Start, EventView View)>();
+        var budget = ExpansionCost.Budget(ct);
         foreach (var row in rows)
-            foreach (var occurrence in Occurrences.Expand(CalendarDocument.Parse(row.Ics), window, query.Zone))
-            {
-                if (found.Count == MaxOccurrences)
-                    return null;
-                found.Add((occurrence.Start, EventView.Of(row, occurrence)));
-            }
+        {
+            if (ExpansionCost.Read(row.Ics, budget) is { } document)
+                foreach (var occurrence in Occurrences.Expand(document, window, query.Zone, null, budget))
+                {
+                    if (found.Count == MaxOccurrences)
+                        return null;
+                    found.Add((occurrence.Start, EventView.Of(row, occurrence)));
+                }
+            if (budget.IsExhausted)
+                return null;
+        }
         return new Page<EventView>([.. found.OrderBy(item => item.Start).ThenBy(item => item.View.Id).Select(item => item.View)], null);
     }
 
-    // The database looked at the widest range that the event may have.
-    private static bool Overlaps(EventRow row, Interval window, DateTimeZone zone)
+    // The database looked at the widest range that the event may have. What is too much work to know is listed.
+    private static bool Overlaps(EventRow row, Interval window, DateTimeZone zone, ExpansionBudget budget)
     {
         var report = new ExpansionReport();
-        return Occurrences.Expand(CalendarDocument.Parse(row.Ics), window, zone, report).Any() || report.IsIncomplete;
+        return ExpansionCost.Read(row.Ics, budget) is not { } document
+            || Occurrences.Expand(document, window, zone, report, budget).Any() || report.IsIncomplete;
     }
 }

@@ -60,7 +60,7 @@ internal static class EventRows
         Column(rows, e => Time(e.Facts.EndsAt)),
         Column(rows, e => Time(e.Facts.RangeStart)),
         // Npgsql's infinity.
-        Column(rows, e => e.Facts.RangeEnd is { } end ? Time(end) : DateTime.MaxValue),
+        Column(rows, e => e.Facts.RangeEnd is { } end ? Time(end) : Endless),
         Column(rows, e => e.Facts.AllDay),
         Column(rows, e => e.Facts.Recurring),
         Column(rows, e => e.Facts.Status),
@@ -70,6 +70,9 @@ internal static class EventRows
         Column(rows, e => e.Deleted),
         Column(rows, e => Time(e.CreatedAt)),
     ];
+
+    /// <summary>Of the same kind as its neighbours: Npgsql refuses an array of two kinds, and a calendar has rules with and without an end.</summary>
+    private static readonly DateTime Endless = DateTime.SpecifyKind(DateTime.MaxValue, DateTimeKind.Utc);
 
     private static T[] Column<T>(EventRow[] rows, Func<EventRow, T> value) => Array.ConvertAll(rows, row => value(row));
 

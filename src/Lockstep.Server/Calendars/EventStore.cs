@@ -72,7 +72,10 @@ internal sealed class EventStore(EventChanges changes, TimeProvider time)
             var now = Instant.Max(Now(), row.ChangedAt + Duration.FromMilliseconds(1));
             var restored = row with
             {
-                Ics = loser is null ? row.Ics : EventEditing.Touch(loser, now), Deleted = loser is null, Version = row.Version + 1, ChangedAt = now,
+                Ics = loser is null ? row.Ics : EventEditing.Touch(loser, now),
+                Deleted = loser is null,
+                Version = row.Version + 1,
+                ChangedAt = now,
             };
             if (loser is not null && EventFacts.Read(loser, out _) is null)
                 return new EventOutcome.Invalid("id", "The version that lost cannot be read as an event. Its text is in GET .../conflicts.");
@@ -109,12 +112,11 @@ internal sealed class EventStore(EventChanges changes, TimeProvider time)
         TenantSession session, IReadOnlyCollection<CalendarId>? calendars, Interval window, DateTimeZone ownerZone, CancellationToken ct)
     {
         var ids = calendars?.Select(id => id.Value).ToArray();
-        return await session.Transact(async transaction =>
-        {
-            var states = await transaction.Query(BusyTimes.SelectCalendars(ids), CalendarState.Read, ct);
-            var events = await transaction.Query(BusyTimes.SelectEvents(session.Caller.RequiredUser, ids, window), row => row.GetString(0), ct);
-            return BusyTimes.Of(events, states, window, ownerZone);
-        }, ct);
+        var (states, events) = await session.Transact(async transaction => (
+            await transaction.Query(BusyTimes.SelectCalendars(ids), CalendarState.Read, ct),
+            await transaction.Query(BusyTimes.SelectEvents(session.Caller.RequiredUser, ids, window), row => row.GetString(0), ct)), ct);
+        // After the transaction: no connection waits for the expansion.
+        return BusyTimes.Of(events, states, window, ownerZone, ct);
     }
 
     /// <summary>One edit in the caller's transaction, won already: the version known, the stamp later than what is there.</summary>

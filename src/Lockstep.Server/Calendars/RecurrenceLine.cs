@@ -6,9 +6,9 @@ namespace Lockstep.Server.Calendars;
 internal static class RecurrenceLine
 {
     /// <returns>Null when it is not one line of RRULE, RDATE, EXDATE or EXRULE with a value that can be read.</returns>
-    public static ContentLine? Read(string text)
+    public static ContentLine? Read(string? text)
     {
-        if (text.AsSpan().ContainsAny('\r', '\n', '\0') || text.Length > 10_000)
+        if (text is null || text.AsSpan().ContainsAny('\r', '\n', '\0') || text.Length > 10_000)
             return null;
         var line = CalendarDocument.Parse($"BEGIN:VEVENT\r\n{text}\r\nEND:VEVENT\r\n").Components.FirstOrDefault()?.Properties.FirstOrDefault();
         return line?.Name switch

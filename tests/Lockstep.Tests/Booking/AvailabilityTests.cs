@@ -104,7 +104,7 @@ public sealed class AvailabilityTests
         from days in Gen.SubListOf(EveryDay)
         from start in Gen.Choose(0, 1439)
         from span in Gen.Choose(1, 1440)
-        // Around the turns of 2026, and anywhere else.
+            // Around the turns of 2026, and anywhere else.
         from day in Gen.OneOf(Gen.Choose(0, 700), Gen.Choose(64, 70), Gen.Choose(84, 90), Gen.Choose(295, 300), Gen.Choose(302, 306))
         from length in Gen.Choose(5, 480)
         from windowDays in Gen.Choose(0, 6)

@@ -110,6 +110,22 @@ public sealed class SlotsTests(LockstepApp app) : IClassFixture<LockstepApp>
         (await app.Anonymous().GetAsync("/c/picky/slots").ShouldBeAsync(HttpStatusCode.OK))["unconfirmed"]!.GetValue<bool>().ShouldBeTrue();
     }
 
+    [Fact]
+    public async Task A_calendar_that_is_too_much_work_is_told_to_be_unconfirmed_soon_and_to_many_at_once()
+    {
+        var owner = app.As("flooded");
+        await owner.PublishAsync("flooded");
+        for (var i = 0; i < 20; i++)
+            await owner.TakeAsync("Hostile", Provider.Monday, "09:00", "09:01", "RRULE:FREQ=SECONDLY");
+        var visitor = app.Anonymous();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(i =>
+            visitor.GetAsync($"/c/flooded/slots?days=60&duration={30 + (i % 4)}").ShouldBeAsync(HttpStatusCode.OK)));
+        answers.Select(answer => (answer["unconfirmed"]!.GetValue<bool>(), answer["slots"]!.AsArray().Count)).Distinct().ShouldBe([(true, 0)]);
+        answers.Select(answer => answer.Text("asOf")).Distinct().Count().ShouldBeInRange(1, 4);
+        var day = Provider.Monday.Text();
+        await owner.GetAsync($"/v1/events?expand=true&from={day}T00:00:00Z&to={Provider.Monday.PlusDays(60).Text()}T00:00:00Z").ShouldBeProblemAsync(422, "invalid_request");
+    }
+
     [Theory]
     [InlineData("days=61", "days")]
     [InlineData("days=0", "days")]

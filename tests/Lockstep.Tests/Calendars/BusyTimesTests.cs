@@ -72,6 +72,37 @@ public sealed class BusyTimesTests(CalendarWorld world) : IClassFixture<Calendar
     }
 
     [Fact]
+    public void A_hundred_hostile_events_cost_together_what_one_may_and_leave_the_whole_window_unknown()
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        var times = BusyTimes.Of(Hostile, [], March, Dubai, Ct);
+
+        times.TooMuch.ShouldBeTrue();
+        times.Unknown.ShouldBe([March]);
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(100_000_000);
+    }
+
+    [Fact]
+    public void A_busy_calendar_of_a_thousand_ordinary_series_is_not_too_much()
+    {
+        var ordinary = Enumerable.Range(0, 1_000).Select(i => Ics($"{i}", "Weekly", null, "RRULE:FREQ=WEEKLY;BYDAY=MO,WE", "DTSTART:20200106T090000Z", "DTEND:20200106T100000Z"));
+
+        var times = BusyTimes.Of(ordinary, [], March, Dubai, Ct);
+
+        times.TooMuch.ShouldBeFalse();
+        times.Busy.Count.ShouldBe(12);
+    }
+
+    [Fact]
+    public async Task Expanding_stops_within_an_event_when_nobody_waits_any_more()
+    {
+        using var gone = new CancellationTokenSource();
+        await gone.CancelAsync();
+        Should.Throw<OperationCanceledException>(() => BusyTimes.Of(Hostile, [], March, Dubai, gone.Token));
+    }
+
+    [Fact]
     public async Task A_calendar_tells_when_it_was_read_and_since_when_it_cannot_be()
     {
         var user = await world.NewUser();
@@ -103,10 +134,23 @@ public sealed class BusyTimesTests(CalendarWorld world) : IClassFixture<Calendar
         (await Busy(user, Dubai)).Busy.Count.ShouldBe(3);
     }
 
+    /// <summary>Rules that look at every second and find nothing, and rules that find every second.</summary>
+    private static IEnumerable<string> Hostile => Enumerable.Range(0, 100).Select(i => Ics(
+        $"hostile-{i}", "Hostile", null, i % 2 == 0 ? "RRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30" : EverySecond, "DTSTART:20260302T090000Z", "DTEND:20260302T090001Z"));
+
+    private static string EverySecond =>
+        $"RRULE:FREQ=YEARLY;BYMONTH={List(1, 12)};BYMONTHDAY={List(1, 31)};BYHOUR={List(0, 24)};BYMINUTE={List(0, 60)};BYSECOND={List(0, 60)}";
+
+    private static string List(int first, int count) => string.Join(',', Enumerable.Range(first, count));
+
     private static Task<BusyTimes> Busy(TenantSession user, DateTimeZone zone) => EventStore.Busy(user, null, March, zone, Ct);
 
     private static EventBody Timed(string start, string end, string transparency = "OPAQUE", string status = "CONFIRMED") => new()
     {
-        Summary = "Timed", Start = new EventTime(start + ":00:00Z"), End = new EventTime(end + ":00:00Z"), Transparency = transparency, Status = status,
+        Summary = "Timed",
+        Start = new EventTime(start + ":00:00Z"),
+        End = new EventTime(end + ":00:00Z"),
+        Transparency = transparency,
+        Status = status,
     };
 }

@@ -43,7 +43,8 @@ public sealed class ConcurrentEditsTests(CalendarWorld world) : IClassFixture<Ca
             var time = FieldTime.Of(world.Clock.Now, "phone");
             var change = new Change("calendar", "events", id.ToString(), ChangeOp.Update, "phone")
             {
-                At = time, Fields = ImmutableSortedDictionary<string, FieldWrite>.Empty.Add("location", new FieldWrite($"\"Place {i}\"", time)),
+                At = time,
+                Fields = ImmutableSortedDictionary<string, FieldWrite>.Empty.Add("location", new FieldWrite($"\"Place {i}\"", time)),
             };
             var outcome = (StoreOutcome.Stored)await world.Log.Store(user, [change], new Dictionary<int, ChangeResult>(), Ct);
             outcome.Results[0].Status.ShouldNotBe(ChangeStatus.Rejected);

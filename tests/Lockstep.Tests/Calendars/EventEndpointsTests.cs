@@ -178,7 +178,10 @@ public sealed class EventEndpointsTests(LockstepApp app) : IClassFixture<Lockste
         await owner.PostAsync($"/v1/workspaces/{space.Id()}/members", new { userId = memberId, role = "member" });
         var made = await owner.PostAsync("/v1/events", new
         {
-            summary = "All hands", start = new { date = "2026-03-02" }, end = new { date = "2026-03-03" }, workspaceId = space.Id(),
+            summary = "All hands",
+            start = new { date = "2026-03-02" },
+            end = new { date = "2026-03-03" },
+            workspaceId = space.Id(),
         }).ShouldBeAsync(HttpStatusCode.Created);
 
         (await Patch(member, made.Id(), new { summary = "All hands, moved" }).ShouldBeAsync(HttpStatusCode.OK)).Text("summary").ShouldBe("All hands, moved");
@@ -206,6 +209,42 @@ public sealed class EventEndpointsTests(LockstepApp app) : IClassFixture<Lockste
         var foreign = Lunch();
         foreign["matterId"] = matter.Id().ToString();
         await app.As("other").SendRawAsync(HttpMethod.Post, "/v1/events", foreign.ToJsonString()).ShouldBeProblemAsync(422, "invalid_request");
+    }
+
+    [Fact]
+    public async Task Who_is_removed_from_a_workspace_keeps_his_own_events_and_they_leave_its_matters()
+    {
+        var (owner, member) = (app.As("chief"), app.As("leaver"));
+        await member.GetAsync("/v1/events?from=2026-03-02T00:00:00Z&to=2026-03-03T00:00:00Z").ShouldBeAsync(HttpStatusCode.OK);
+        var space = (await owner.PostAsync("/v1/workspaces", new { name = "Office" }).ShouldBeAsync(HttpStatusCode.Created)).Id();
+        await owner.PostAsync($"/v1/workspaces/{space}/members", new { userId = app.UserId("leaver"), role = "member" }).ShouldBeAsync(HttpStatusCode.OK);
+        var matter = await owner.PostAsync("/v1/matters", new { title = "Shared", workspaceId = space }).ShouldBeAsync(HttpStatusCode.Created);
+        var own = await member.PostAsync("/v1/matters", new { title = "Mine" }).ShouldBeAsync(HttpStatusCode.Created);
+        var events = new List<JsonNode>();
+        foreach (var of in new[] { matter, own })
+        {
+            var body = Lunch();
+            body["matterId"] = of.Id().ToString();
+            events.Add(await member.SendRawAsync(HttpMethod.Post, "/v1/events", body.ToJsonString()).ShouldBeAsync(HttpStatusCode.Created));
+        }
+
+        await owner.DeleteAsync($"/v1/workspaces/{space}/members/{app.UserId("leaver")}").ShouldBeAsync(HttpStatusCode.NoContent);
+
+        (await member.GetAsync($"/v1/events/{events[0].Id()}").ShouldBeAsync(HttpStatusCode.OK))["matterId"].ShouldBeNull();
+        (await member.GetAsync($"/v1/events/{events[1].Id()}").ShouldBeAsync(HttpStatusCode.OK)).Text("matterId").ShouldBe(own.Id().ToString());
+        await Patch(member, events[0].Id(), new { summary = "Still mine" }).ShouldBeAsync(HttpStatusCode.OK);
+        await member.DeleteAsync($"/v1/events/{events[0].Id()}").ShouldBeAsync(HttpStatusCode.NoContent);
+    }
+
+    [Theory]
+    [InlineData("recurrence", "[null]", "recurrence[0]")]
+    [InlineData("calendarId", "\"a\\u0000b\"", "calendarId")]
+    public async Task What_cannot_be_kept_is_refused_with_its_place(string field, string json, string place)
+    {
+        var body = Lunch();
+        body[field] = JsonNode.Parse(json);
+        var problem = await app.As("odd").SendRawAsync(HttpMethod.Post, "/v1/events", body.ToJsonString()).ShouldBeProblemAsync(422, "invalid_request");
+        problem["errors"]![place].ShouldNotBeNull();
     }
 
     [Fact]

@@ -17,19 +17,21 @@ public static class Occurrences
     /// </summary>
     /// <param name="userZone">Whose midnight all-day events, and whose clock floating ones, are on.</param>
     /// <param name="report">Filled while the answer is read. What could not be expanded must not be called free.</param>
+    /// <param name="shared">Spent as well as what one document may cost; null: only that.</param>
     public static IEnumerable<Occurrence> Expand(
-        CalendarDocument document, Interval window, DateTimeZone userZone, ExpansionReport? report = null)
+        CalendarDocument document, Interval window, DateTimeZone userZone, ExpansionReport? report = null, ExpansionBudget? shared = null)
     {
         ArgumentNullException.ThrowIfNull(document);
         ArgumentNullException.ThrowIfNull(userZone);
-        return Read(document, Window.Of(window), userZone, report ?? new ExpansionReport());
+        return Read(document, Window.Of(window), userZone, report ?? new ExpansionReport(), shared);
     }
 
-    private static IEnumerable<Occurrence> Read(CalendarDocument document, Window window, DateTimeZone userZone, ExpansionReport report)
+    private static IEnumerable<Occurrence> Read(
+        CalendarDocument document, Window window, DateTimeZone userZone, ExpansionReport report, ExpansionBudget? shared)
     {
         // The order in the document decides between equal starts.
         var queue = new PriorityQueue<OccurrenceStream, (long Start, int Order)>();
-        var all = new WorkBudget(WorkPerDocument);
+        var all = new WorkBudget(WorkPerDocument, shared?.Work);
         var order = 0;
         foreach (var series in Series(document, new ZoneResolver(document, userZone), report))
             foreach (var stream in series.Streams(window, new WorkBudget(WorkPerSeries, all), report))
@@ -37,6 +39,11 @@ public static class Occurrences
                     queue.Enqueue(stream, (stream.Current.Start.ToUnixTimeSeconds(), order++));
         while (queue.TryPeek(out var stream, out var at))
         {
+            if (shared is not null && !shared.TakeOccurrence())
+            {
+                report.Stop(stream.Current.Start, stream.Current.Component.LineNumber);
+                yield break;
+            }
             yield return stream.Current;
             if (stream.MoveNext())
                 queue.DequeueEnqueue(stream, (stream.Current.Start.ToUnixTimeSeconds(), at.Order));

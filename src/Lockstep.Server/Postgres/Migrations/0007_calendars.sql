@@ -244,6 +244,22 @@ COMMENT ON FUNCTION lockstep.check_event_matter() IS
 CREATE TRIGGER check_event_matter BEFORE INSERT OR UPDATE OF matter_id, user_id, workspace_id ON lockstep.events
     FOR EACH ROW WHEN (NEW.matter_id IS NOT NULL) EXECUTE FUNCTION lockstep.check_event_matter();
 
+CREATE FUNCTION lockstep.leave_matters() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE lockstep.events e
+    SET    matter_id = NULL
+    FROM   lockstep.matters m
+    WHERE  m.workspace_id = OLD.workspace_id
+    AND    e.matter_id = m.id
+    AND    e.user_id = OLD.user_id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION lockstep.leave_matters() IS
+    'Who leaves a workspace takes his own events from its matters, which he may not see any more: every later write of them would be refused. SECURITY DEFINER trigger: events of the member who left, on matters of that workspace only.';
+CREATE TRIGGER leave_matters AFTER DELETE ON lockstep.workspace_members
+    FOR EACH ROW EXECUTE FUNCTION lockstep.leave_matters();
+
 CREATE FUNCTION lockstep.write_timeline() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -352,7 +368,7 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION lockstep.own_calendar(), lockstep.own_calendar_object(), lockstep.check_calendar_objects(), lockstep.check_event_owners(),
-    lockstep.check_event_matter(), lockstep.write_timeline(),
+    lockstep.check_event_matter(), lockstep.leave_matters(), lockstep.write_timeline(),
     lockstep.record_conflict(uuid, uuid, uuid, text, text, text, text, timestamptz, timestamptz, text),
     lockstep.mark_conflict_restored(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lockstep.record_conflict(uuid, uuid, uuid, text, text, text, text, timestamptz, timestamptz, text),
