@@ -9,4 +9,6 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     UserCommand.Create(),
 };
 // Ctrl-C and SIGTERM belong to the commands: serving drains first.
-return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+var parsed = root.Parse(args);
+var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+return parsed.Errors.Count > 0 ? ExitCode.Usage : code;

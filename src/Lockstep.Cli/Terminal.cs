@@ -1,14 +1,13 @@
+using System.Data.Common;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Lockstep.Server;
-using Spectre.Console;
 
 namespace Lockstep.Cli;
 
 /// <summary>How commands end and talk: results to standard output, everything else to standard error.</summary>
 internal static class Terminal
 {
-    private static readonly IAnsiConsole Errors = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-
     /// <summary>Runs a command until it is done, Ctrl-C or SIGTERM; a refusal is a sentence and exit code 1, never a stack trace.</summary>
     public static async Task<int> Run(Func<CancellationToken, Task<int>> command)
     {
@@ -28,6 +27,11 @@ internal static class Terminal
         {
             return 130;
         }
+        catch (Exception e) when (e is IOException or InvalidOperationException or ArgumentException or DbException or SocketException)
+        {
+            Error($"{e.GetBaseException().Message.TrimEnd('.')}. Nothing was started; correct that and try again.");
+            return ExitCode.Failed;
+        }
 
         void Stop(PosixSignalContext signal)
         {
@@ -40,7 +44,7 @@ internal static class Terminal
 
     public static void Error(string text)
     {
-        Errors.Markup("[red]error:[/] ");
-        Console.Error.WriteLine(text);
+        var plain = Console.IsErrorRedirected || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
+        Console.Error.WriteLine(plain ? $"error: {text}" : $"\u001b[31merror:\u001b[0m {text}");
     }
 }

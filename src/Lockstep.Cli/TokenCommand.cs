@@ -35,6 +35,11 @@ internal static partial class TokenCommand
             Terminal.Error($"--ttl {ttl} is not a time from 1s to 365d. Write 90s, 15m, 1h or 30d.");
             return ExitCode.Usage;
         }
+        if (user.Length is 0 or > JwtClaims.MaximumSubjectLength)
+        {
+            Terminal.Error($"--user names nobody: give an e-mail address, or another subject of 1 to {JwtClaims.MaximumSubjectLength} characters.");
+            return ExitCode.Usage;
+        }
         var jwt = Settings.LoadTokenSettings(directory, Environment.GetEnvironmentVariable);
         // The operator who holds the secret vouches for the address.
         var email = user.Contains('@', StringComparison.Ordinal) ? user : null;

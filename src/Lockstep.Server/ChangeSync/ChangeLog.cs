@@ -13,7 +13,8 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
     /// <summary>Locks a scope until the transaction ends. Call it before touching rows that a handler of pushed changes touches as
     /// well: the handler holds the scope already, and whoever takes the two the other way round deadlocks with it.</summary>
     public static Task Lock(TenantTransaction transaction, Scope scope, CancellationToken ct) =>
-        transaction.QueryAll(ct, (new Statement("SELECT count(*) FROM lockstep.lock_scopes($1)", (object)new[] { scope.Space }), _ => { }));
+        transaction.QueryAll(ct, (new Statement("SELECT count(*) FROM lockstep.lock_scopes($1)", (object)new[] { scope.Space }), _ => { }
+    ));
 
     /// <summary>Merges and appends changes that a slice of ours made, in its own transaction; two round trips.</summary>
     /// <returns>One result a change, in order.</returns>

@@ -27,6 +27,10 @@ internal sealed partial class Failures(ILogger<Failures> logger, IHostApplicatio
                 Problems.Of(400, "invalid_text", "A text holds a character that cannot be kept, such as U+0000. Take it out and send again."),
             PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure } =>
                 Problems.Of(503, "busy", "Somebody else is changing the same thing. Try again in a moment."),
+            PostgresException { SqlState: PostgresErrorCodes.DiskFull } =>
+                Problems.Of(503, "disk_full", "The database's disk is full, so nothing was stored. Free some space; it goes on by itself."),
+            PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification or PostgresErrorCodes.InvalidCatalogName } =>
+                Problems.Of(503, "database_unavailable", "The database does not let this server in; its operator has to look. Nothing was stored."),
             NpgsqlException e when e is not PostgresException || e.IsTransient => Problems.Of(503, "database_unavailable", "The database does not answer right now; nothing was stored. Try again in a moment."),
             // Kestrel cancels the reading of a body that has not come whole when the server stops.
             OperationCanceledException when lifetime.ApplicationStopping.IsCancellationRequested =>
@@ -34,9 +38,11 @@ internal sealed partial class Failures(ILogger<Failures> logger, IHostApplicatio
             _ => null,
         };
         var retryAfter = exception is ProblemException { RetryAfter: { } wait } ? wait : TimeSpan.FromSeconds(1);
-        if (problem is null || (problem.StatusCode == 503 && exception is not OperationCanceledException))
-            Failed(context.Request.Method, context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.DisplayName ?? "no endpoint", context.TraceIdentifier, Describe(exception));
-        problem ??= Problems.Of(500, "internal_error", $"This is a fault of the server, and it is in its log under request {context.TraceIdentifier}. Look whether it was done before you try again.");
+        if (exception is ProblemException known)
+            Refused(known.Code, context.Request.Method, TraceId(context));
+        else if (problem is null || (problem.StatusCode == 503 && exception is not OperationCanceledException))
+            Failed(context.Request.Method, context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.DisplayName ?? "no endpoint", TraceId(context), Describe(exception));
+        problem ??= Problems.Of(500, "internal_error", $"This is a fault of the server, and it is in its log under request {TraceId(context)}. Look whether it was done before you try again.");
         if (problem.StatusCode is 503 or 429)
             context.Response.Headers.RetryAfter = ((int)Math.Ceiling(retryAfter.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
         await problem.ExecuteAsync(context);
@@ -52,14 +58,23 @@ internal sealed partial class Failures(ILogger<Failures> logger, IHostApplicatio
     private static string Reason(JsonException e) =>
         e.Message.Contains("could not be mapped", StringComparison.Ordinal) ? "there is a member that this call does not know." :
         e.Message.Contains("Duplicate", StringComparison.OrdinalIgnoreCase) ? "a member is there twice." :
-        e.Message.Contains("missing required", StringComparison.Ordinal) ? "a required member is missing." :
+        e.Message.Contains("missing required", StringComparison.Ordinal) ? $"a required member is missing: {Quoted(e.Message)}." :
         e.Message.StartsWith("A time is", StringComparison.Ordinal) ? e.Message :
         e.Message.Contains("depth", StringComparison.Ordinal) ? "it is nested deeper than 32 levels." :
         "the value has the wrong type, or the JSON is broken.";
 
+    /// <summary>The names after the colon; the type before it is ours.</summary>
+    private static string Quoted(string message) => message[(message.LastIndexOf(':') + 1)..].Trim(' ', '.', '\'');
+
     /// <summary>Type, SQLSTATE and where it was thrown: a message may hold a row.</summary>
     private static string Describe(Exception e) =>
         (e is PostgresException p ? $"{p.SqlState} {p.ConstraintName} " : "") + e.GetType().Name + Environment.NewLine + e.StackTrace;
+
+    /// <summary>The one that the problem document carries too.</summary>
+    private static string TraceId(HttpContext context) => System.Diagnostics.Activity.Current?.Id ?? context.TraceIdentifier;
+
+    [LoggerMessage(101, LogLevel.Warning, "{Code} answered to {Method}, request {RequestId}")]
+    private partial void Refused(string code, string method, string requestId);
 
     [LoggerMessage(100, LogLevel.Error, "{Method} {Endpoint} failed, request {RequestId}: {What}")]
     private partial void Failed(string method, string endpoint, string requestId, string what);

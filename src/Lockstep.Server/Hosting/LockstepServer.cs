@@ -7,8 +7,10 @@ using Lockstep.Server.Vault;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Lockstep.Server.Hosting;
@@ -33,6 +35,7 @@ internal sealed class LockstepServer : IAsyncDisposable
     public static async Task<LockstepServer> Start(
         Settings settings, Func<string, string?> environment, Action<string> progress, CancellationToken ct)
     {
+        ListenCheck.Require(settings.Urls);
         var database = await DatabaseStart.Start(settings, progress, ct);
         try
         {
@@ -98,6 +101,7 @@ internal sealed class LockstepServer : IAsyncDisposable
         app.UseRouting();
         app.UseAuthentication();
         app.UseRateLimiter();
+        app.Use(EndWithServer);
         app.UseAuthorization();
         app.MapHealth();
         app.MapOpenApi("/openapi/{documentName}.json").DisableRateLimiting();
@@ -125,6 +129,8 @@ internal sealed class LockstepServer : IAsyncDisposable
             authentication.DefaultScheme = BearerAuthentication.SchemeName;
             authentication.AddScheme<BearerAuthentication>(BearerAuthentication.SchemeName, null);
         });
+        // Below the ten seconds that container runtimes give.
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(8));
         services.AddWebEncoders().AddOptions<AuthenticationSchemeOptions>();
         services.AddTransient<BearerAuthentication>();
         services.AddAuthorizationBuilder()
@@ -134,6 +140,26 @@ internal sealed class LockstepServer : IAsyncDisposable
         services.AddRateLimits(settings.RateLimit).AddApiDocument().AddExceptionHandler<Failures>().AddProblemDetails();
         services.ConfigureHttpJsonOptions(json => StrictJson.Configure(json.SerializerOptions));
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+    }
+
+    private static async Task EndWithServer(HttpContext context, RequestDelegate next)
+    {
+        if (context.GetEndpoint()?.Metadata.GetMetadata<EndsWithServer>() is null)
+        {
+            await next(context);
+            return;
+        }
+        var stopping = context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        context.RequestAborted = either.Token;
+        try
+        {
+            await next(context);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The client comes back to another node, or after the start.
+        }
     }
 
     /// <summary>404 and 405 of the router, and other answers without a body, as problem documents too.</summary>
@@ -152,7 +178,7 @@ internal sealed class LockstepServer : IAsyncDisposable
         {
             await app.StartAsync(ct);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or SocketException or InvalidOperationException)
         {
             // The workers run already.
             await app.StopAsync(CancellationToken.None);
@@ -162,7 +188,7 @@ internal sealed class LockstepServer : IAsyncDisposable
         }
     }
 
-    private static string Reason(IOException e) => e.GetBaseException() is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }
+    private static string Reason(Exception e) => e.GetBaseException() is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }
         ? "another program uses that port."
         : e.Message;
 }

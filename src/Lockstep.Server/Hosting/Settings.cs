@@ -25,8 +25,8 @@ internal sealed record Settings(
     {
         var faults = new List<string>();
         var directory = Path.GetFullPath(options.DataDirectory ?? ServeOptions.DefaultDataDirectory);
-        var database = DatabaseAddresses.Read(options.Database, environment);
-        var files = DataDirectoryFiles.Open(directory, owned: database is null);
+        var database = ReadDatabase(options, environment, faults);
+        var files = DataDirectoryFiles.Open(directory, owned: database is null && faults.Count == 0);
         var settings = new Settings(
             ReadUrls(options.Urls ?? environment("LOCKSTEP_URLS") ?? ServeOptions.DefaultUrl, faults),
             directory,
@@ -53,6 +53,19 @@ internal sealed record Settings(
                 $"There is no token secret in {directory}. Start './lockstep serve' there first, name its directory with --data-dir, or set LOCKSTEP_JWT_SECRET.");
         var faults = jwt.Validate();
         return faults.Count == 0 ? jwt : throw new StartRefusedException(string.Join("\n", faults));
+    }
+
+    private static DatabaseAddresses? ReadDatabase(ServeOptions options, Func<string, string?> environment, List<string> faults)
+    {
+        try
+        {
+            return DatabaseAddresses.Read(options.Database, environment);
+        }
+        catch (StartRefusedException e)
+        {
+            faults.Add(e.Message);
+            return null;
+        }
     }
 
     private static JwtOptions ReadJwt(Func<string, string?> environment, DataDirectoryFiles files) => new(

@@ -30,7 +30,7 @@ internal static class IntegrationEndpoints
             .ProducesProblem(404).ProducesProblem(409).ProducesProblem(422);
         group.MapDelete("/{id:guid}", Delete).WithName("deleteIntegration")
             .WithSummary("Disconnect: deletes its secret and what was mirrored; the remote calendar stays").ProducesProblem(403).ProducesProblem(404);
-        group.MapPost("/{id:guid}/sync", Sync).WithName("syncIntegration").WithSummary("Sync now; wait=30 waits so many seconds for the result")
+        group.MapPost("/{id:guid}/sync", Sync).WithMetadata(new EndsWithServer()).WithName("syncIntegration").WithSummary("Sync now; wait=30 waits so many seconds for the result")
             .ProducesProblem(404).ProducesProblem(409).ProducesProblem(422).ProducesProblem(429);
         group.MapGet("/{id:guid}/sync-log", Log).WithName("listSyncLog").WithSummary("What the runs did, newest first").ProducesProblem(404).ProducesProblem(422);
         group.MapPost("/{id:guid}/confirm-deletions", Confirm).WithName("confirmDeletions")
@@ -101,8 +101,10 @@ internal static class IntegrationEndpoints
         var asked = await store.RequestRun(session, integration, ct);
         if (asked is not RunRequest.Promised promised)
             return IntegrationProblems.Of(asked, response, time);
-        return await store.Await(session, integration, promised.Run, TimeSpan.FromSeconds(wait), ct) is { } entry
-            ? TypedResults.Ok(entry)
+        if (await store.Await(session, integration, promised.Run, TimeSpan.FromSeconds(wait), ct) is { } entry)
+            return TypedResults.Ok(entry);
+        return wait > 0 && await store.PauseOf(session, integration, ct) is { } paused
+            ? IntegrationProblems.Of(paused, response, time)
             : TypedResults.Accepted($"/v1/integrations/{id}/sync-log", new RunAnswer(promised.Run));
     }
 

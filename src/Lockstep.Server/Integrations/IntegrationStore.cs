@@ -110,8 +110,12 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
         };
     }
 
+    /// <summary>The pause that the integration is in now, or null.</summary>
+    public async Task<RunRequest.Paused?> PauseOf(TenantSession session, IntegrationId id, CancellationToken ct) =>
+        await Get(session, id, ct) is { Pause: { } pause } paused && paused.IsPaused(Now) ? new RunRequest.Paused(pause, paused.LastSyncError) : null;
+
     /// <summary>Waits for the log entry of a run.</summary>
-    /// <returns>Null when it is not there after <paramref name="patience"/>.</returns>
+    /// <returns>Null when it is not there after <paramref name="patience"/>, or as soon as a pause keeps it from coming.</returns>
     public async Task<SyncLogEntry?> Await(TenantSession session, IntegrationId id, Guid run, TimeSpan patience, CancellationToken ct)
     {
         var began = time.GetTimestamp();
@@ -121,7 +125,7 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
             if (await session.First(IntegrationRows.Log(id, run, null, 1), SyncLogEntry.Read, ct) is { } entry)
                 return entry;
             var left = patience - time.GetElapsedTime(began);
-            if (left <= TimeSpan.Zero)
+            if (left <= TimeSpan.Zero || await PauseOf(session, id, ct) is not null)
                 return null;
             // Another node may be doing it: its end is seen by looking.
             await Task.WhenAny(finished, Task.Delay(left < SyncSignal.Look ? left : SyncSignal.Look, time, ct));

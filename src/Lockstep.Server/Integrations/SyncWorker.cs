@@ -154,7 +154,8 @@ internal sealed class SyncWorker(
     private async Task Drain()
     {
         var all = Task.WhenAll(running.Values);
-        await Task.WhenAny(all, Task.Delay(options.DrainPatience, time));
+        if (await Task.WhenAny(all, Task.Delay(options.DrainPatience, time)) == all)
+            return;
         await cut.CancelAsync();
         await all;
     }

@@ -20,7 +20,7 @@ internal static class ManaEndpoints
             .ProducesProblem(400).ProducesProblem(403).ProducesProblem(413).ProducesProblem(422);
         group.MapGet("/pull", Pull).WithName("manaPull").WithSummary("What has changed in one collection since a cursor")
             .ProducesProblem(400).ProducesProblem(422);
-        group.MapGet("/stream", Stream).WithName("manaStream").WithSummary("Changes of some collections as they happen, as server-sent events")
+        group.MapGet("/stream", Stream).WithMetadata(new EndsWithServer()).WithName("manaStream").WithSummary("Changes of some collections as they happen, as server-sent events")
             .Produces<ManaStreamPage>(200, "text/event-stream").ProducesProblem(400).ProducesProblem(422);
     }
 

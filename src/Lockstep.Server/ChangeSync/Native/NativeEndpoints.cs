@@ -24,7 +24,7 @@ internal static class NativeEndpoints
             .ProducesProblem(400).ProducesProblem(409).ProducesProblem(413).ProducesProblem(422);
         group.MapGet("/pull", Pull).WithName("pullChanges").WithSummary("What has changed since a cursor")
             .ProducesProblem(400).ProducesProblem(409).ProducesProblem(410).ProducesProblem(422);
-        group.MapGet("/stream", Stream).WithName("streamChanges").WithSummary("The same as it happens, as server-sent events")
+        group.MapGet("/stream", Stream).WithMetadata(new EndsWithServer()).WithName("streamChanges").WithSummary("The same as it happens, as server-sent events")
             .Produces<NativePullAnswer>(200, "text/event-stream").ProducesProblem(400).ProducesProblem(409).ProducesProblem(410).ProducesProblem(422);
     }
 
