@@ -24,6 +24,7 @@ call() { # METHOD PATH [BODY]
   say "curl -X $method $path${body:+ -d '${body//demo-password/***}'}"
   last=$(curl -sS --fail-with-body -X "$method" "$url$path" -H "Authorization: Bearer $token" ${body:+-H 'Content-Type: application/json' -d "$body"}) || { echo "$last"; exit 1; }
   printf '%s\n' "$last" | cut -c1-600
+  case $path in *sync?wait*) case $last in *'"error":null'*) ;; *) echo "The sync failed." >&2; exit 1 ;; esac ;; esac
 }
 
 # A CalDAV server with a calendar in it.
@@ -65,7 +66,7 @@ call POST "/v1/integrations/$integration/sync?wait=30"
 say "what Radicale has now"
 curl -sS -u you:demo-password "$dav/you/work/" | grep -a '^SUMMARY' | sort
 call GET '/sync/calendar/pull?collection=events&since=1970-01-01T00:00:00Z'
-call PUT /v1/provider '{"publicSlug":"you","isPublic":true,"timezone":"Europe/Berlin","settings":{"workingHours":{"days":[1,2,3,4,5],"start":"09:00","end":"17:00"},"whatsapp":{"enabled":true,"phoneE164":"+4915112345678","messageTemplate":"Hello, is {date} at {time} free?"},"calendar":{"selectedCalendarIds":[]}}}'
+call PUT /v1/provider '{"publicSlug":"you","isPublic":true,"timezone":"Europe/Berlin","settings":{"profile":{"name":"Ada Example"},"workingHours":{"days":[1,2,3,4,5],"start":"09:00","end":"17:00"},"whatsapp":{"enabled":true,"phoneE164":"+4915112345678","messageTemplate":"Hello, is {date} at {time} free?"},"calendar":{"selectedCalendarIds":[]}}}'
 say "curl $url/c/you/slots?days=3"
 curl -sS "$url/c/you/slots?days=3" | cut -c1-400
 echo
