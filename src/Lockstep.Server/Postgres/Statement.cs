@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using NodaTime;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace Lockstep.Server.Postgres;
 
@@ -15,9 +16,16 @@ internal readonly struct Statement([ConstantExpected] string text, params object
     {
         var command = new NpgsqlBatchCommand(text);
         foreach (var value in values)
-            command.Parameters.Add(new NpgsqlParameter { Value = ToDatabase(value) });
+            command.Parameters.Add(Parameter(value));
         return command;
     }
+
+    private static NpgsqlParameter Parameter(object? value) => value switch
+    {
+        // Said outright: Npgsql takes the type of an array from its first element, and a null there from nowhere.
+        DateTime[] or DateTime?[] => new NpgsqlParameter { Value = value, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
+        _ => new NpgsqlParameter { Value = ToDatabase(value) },
+    };
 
     private static object ToDatabase(object? value) => value switch
     {
