@@ -85,7 +85,8 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
     public Task WriteDone(TenantSession session, PendingWrite write, string? etag, CancellationToken ct) =>
         session.Transact(async transaction =>
         {
-            await transaction.Query(MirrorRows.LockEventOf(write.Id), row => row.GetGuid(0), ct);
+            // The scope first, as every other writer of events takes it: the event first deadlocked with a page.
+            await transaction.Query(MirrorRows.LockScopeOf(write.Id), row => row.GetGuid(0), ct);
             return await transaction.Execute(ct, write switch
             {
                 PendingWrite.Create create => [MirrorRows.Written(create.Id, etag, create.Ics, EventClock.Now(time))],

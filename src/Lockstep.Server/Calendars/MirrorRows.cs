@@ -92,13 +92,14 @@ internal static class MirrorRows
         };
     }
 
-    /// <summary>Holds the event of a resource, so that what follows reads what the last edit committed.</summary>
-    public static Statement LockEventOf(CalendarObjectId id) => new(
+    /// <summary>Holds the scope of a resource, so that what follows reads what the last edit committed.</summary>
+    public static Statement LockScopeOf(CalendarObjectId id) => new(
         """
-        SELECT e.id
-        FROM   lockstep.events e
-        WHERE  e.id = (SELECT o.event_id FROM lockstep.calendar_objects o WHERE o.id = $1)
-        FOR    UPDATE
+        SELECT c.id
+        FROM   lockstep.calendar_objects o
+        JOIN   lockstep.calendars c ON c.id = o.calendar_id
+        CROSS  JOIN LATERAL lockstep.lock_scopes(ARRAY[coalesce(c.workspace_id::text, '')]) s
+        WHERE  o.id = $1
         """, id.Value);
 
     /// <summary>The server has this text now. What the event says differently was edited meanwhile and is pending on top of it.</summary>
