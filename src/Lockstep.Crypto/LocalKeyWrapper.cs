@@ -4,7 +4,7 @@ namespace Lockstep.Crypto;
 /// Wraps data keys with the master keys of this machine. Tenant, id and version of the data key, the format and the master key's
 /// fingerprint are authenticated, so a wrapped key put into another row does not open.
 /// </summary>
-public sealed class LocalKeyWrapper(KeyRing ring)
+public sealed class LocalKeyWrapper(KeyRing ring) : IKeyWrapper
 {
     /// <summary>The value of <see cref="WrappedKey.Provider"/>.</summary>
     public const string Provider = "local";
@@ -49,6 +49,40 @@ public sealed class LocalKeyWrapper(KeyRing ring)
         key?.Dispose();
         return new UnwrapOutcome.Damaged();
     }
+
+    string IKeyWrapper.Provider => Provider;
+
+    Task<WrapOutcome> IKeyWrapper.Wrap(DataKey key, CancellationToken ct) => Task.FromResult(Outcome(key));
+
+    Task<UnwrapOutcome> IKeyWrapper.Unwrap(DataKeyName name, WrappedKey wrapped, CancellationToken ct) => Task.FromResult(Unwrap(name, wrapped));
+
+    Task<IReadOnlyList<WrapOutcome>> IKeyWrapper.Rewrap(IReadOnlyList<WrappedDataKey> keys, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        return Task.FromResult<IReadOnlyList<WrapOutcome>>([.. keys.Select(Rewrap)]);
+    }
+
+    Task<bool?> IKeyWrapper.IsNewest(WrappedKey wrapped, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(wrapped);
+        return Task.FromResult<bool?>(wrapped.Provider == Provider && wrapped.KeyVersion == ring.Newest?.Fingerprint);
+    }
+
+    private WrapOutcome Rewrap(WrappedDataKey key)
+    {
+        switch (Unwrap(key.Name, key.Wrapped))
+        {
+            case UnwrapOutcome.Unwrapped(var opened):
+                using (opened)
+                    return Outcome(opened);
+            case UnwrapOutcome.UnknownKey(var fingerprint):
+                return new WrapOutcome.UnknownKey(fingerprint);
+            default:
+                return new WrapOutcome.Damaged();
+        }
+    }
+
+    private WrapOutcome Outcome(DataKey key) => Wrap(key) is { } wrapped ? new WrapOutcome.Wrapped(wrapped) : new WrapOutcome.NoKey();
 
     private static Binding Bind(DataKeyName name, string fingerprint) =>
         new Binding(Format).Add(Provider).Add(fingerprint).Add(name.Tenant).Add(name.Id).Add(name.Version);

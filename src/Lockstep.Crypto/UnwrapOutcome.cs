@@ -13,4 +13,7 @@ public abstract record UnwrapOutcome
 
     /// <summary>The key is here, and the text does not open with it in this row: changed, moved or not of this provider.</summary>
     public sealed record Damaged : UnwrapOutcome;
+
+    /// <summary>The provider could not be asked, or refused; nothing is known of the key.</summary>
+    public sealed record Unavailable(KeyTrouble Trouble) : UnwrapOutcome;
 }

@@ -3,6 +3,7 @@ using Lockstep.Crypto;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault.Keys;
 using Microsoft.Extensions.Logging;
 using NodaTime;
 using Npgsql;
@@ -17,15 +18,12 @@ namespace Lockstep.Server.Vault;
 /// 503 <c>vault_locked</c> without one.
 /// </remarks>
 [SuppressMessage("Performance", "CA1822:Mark members as static", Justification = "One door: a caller need not know which operation keeps state.")]
-internal sealed class CredentialVault(DataKeys keys, RevealLimit limit, SyncAudit syncAudit, TimeProvider time, ILogger<CredentialVault> log)
+internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, SyncAudit syncAudit, TimeProvider time, ILogger<CredentialVault> log)
 {
-    /// <summary>The field that <see cref="SealContext"/> binds.</summary>
-    private const string Field = "value";
-
     private const int FirstVersion = 1;
 
-    /// <summary>For health: whether there is no master key at all.</summary>
-    public bool Locked => keys.Locked;
+    /// <summary>For health: whether there is no key at all.</summary>
+    public bool Locked => seals.Locked;
 
     private Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
 
@@ -38,7 +36,7 @@ internal sealed class CredentialVault(DataKeys keys, RevealLimit limit, SyncAudi
         catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: "credentials_data_key_fkey" })
         {
             // The cached data key was shredded meanwhile: a new one is made.
-            keys.Forget(OwnerOf(credential, session.Caller));
+            seals.Forget(OwnerOf(credential, session.Caller));
             return await Insert(session, credential, ct);
         }
     }
@@ -51,13 +49,11 @@ internal sealed class CredentialVault(DataKeys keys, RevealLimit limit, SyncAudi
             return new PrepareOutcome.Refused(new StoreOutcome.Invalid(errors.All));
         if (credential.Scope == CredentialScope.SYSTEM && caller is not { Role: CallerRole.Service, User: null })
             return new PrepareOutcome.Refused(new StoreOutcome.ScopeForbidden());
-        keys.RequireUnlocked();
+        seals.RequireUnlocked();
         var owner = OwnerOf(credential, caller);
-        using var key = await keys.Active(session, owner, ct);
-        if (key is null)
-            return new PrepareOutcome.Refused(new StoreOutcome.UnknownWorkspace());
         var id = CredentialId.New();
-        var value = Seal(key.Key, owner, id, FirstVersion, credential.Value);
+        if (await seals.Seal(session, owner, id, FirstVersion, credential.Value, ct) is not { } value)
+            return new PrepareOutcome.Refused(new StoreOutcome.UnknownWorkspace());
         return new PrepareOutcome.Ready(id, SealedRows.Insert(id, owner, credential, value, caller));
     }
 
@@ -125,7 +121,7 @@ internal sealed class CredentialVault(DataKeys keys, RevealLimit limit, SyncAudi
     {
         if (CredentialRules.CheckValue(value) is { Any: true } errors)
             return new ChangeOutcome.Invalid(errors.All);
-        keys.RequireUnlocked();
+        seals.RequireUnlocked();
         var head = await session.First(SealedRows.Head(id), HeadRow.Read, ct);
         return head is null ? new ChangeOutcome.NotFound()
             : !head.IsActive ? new ChangeOutcome.Revoked()
@@ -136,15 +132,15 @@ internal sealed class CredentialVault(DataKeys keys, RevealLimit limit, SyncAudi
     /// <summary>Makes a former value current again, as a new version.</summary>
     public async Task<ChangeOutcome> Rollback(TenantSession session, CredentialId id, int version, CancellationToken ct)
     {
-        keys.RequireUnlocked();
+        seals.RequireUnlocked();
         var head = await session.First(SealedRows.Head(id), HeadRow.Read, ct);
         if (head is null)
             return new ChangeOutcome.NotFound();
         if (!head.IsActive)
             return new ChangeOutcome.Revoked();
-        if (await session.First(SealedRows.Former(id, version), FormerRow.Read, ct) is not { } former)
+        if (await session.First(SealedRows.Former(id, version), row => SealedRead.Read(row, 0), ct) is not { } former)
             return new ChangeOutcome.UnknownVersion(version);
-        using var value = Open(head.Owner, id, version, former.Text, former.Format, former.Key);
+        using var value = await seals.Open(head.Owner, id, version, former, ct);
         return value is null
             ? new ChangeOutcome.IntegrityFailure()
             : await Replace(session, id, head, value, "CREDENTIAL_ROLLED_BACK", version, ct);
@@ -156,7 +152,7 @@ internal sealed class CredentialVault(DataKeys keys, RevealLimit limit, SyncAudi
     {
         if (CredentialRules.CheckPurpose(purpose) is { Any: true } errors)
             return new RevealOutcome.Invalid(errors.All);
-        keys.RequireUnlocked();
+        seals.RequireUnlocked();
         if (limit.Take(session.Caller.Actor) is { } wait)
         {
             log.RevealLimitReached(session.Caller.Actor, (int)wait.TotalSeconds);
@@ -168,7 +164,7 @@ internal sealed class CredentialVault(DataKeys keys, RevealLimit limit, SyncAudi
     /// <summary>Releases the value to the worker, outside the reveal limit; audited once in ten minutes and version, purpose <c>sync</c>.</summary>
     public async Task<RevealOutcome> RevealForSync(TenantSession session, CredentialId id, CancellationToken ct)
     {
-        keys.RequireUnlocked();
+        seals.RequireUnlocked();
         var audited = syncAudit.AuditedVersion(id);
         var outcome = await Access(session, id, "sync", audited, ct);
         if (outcome is RevealOutcome.Revealed revealed && revealed.Version != audited)
@@ -182,9 +178,6 @@ internal sealed class CredentialVault(DataKeys keys, RevealLimit limit, SyncAudi
         CredentialScope.WORKSPACE => Tenant.Of(credential.Workspace!.Value),
         _ => Tenant.System,
     };
-
-    private static SealedText Seal(DataKey key, Tenant owner, CredentialId id, int version, Secret value) =>
-        new(SealedValue.Seal(key, new SealContext(owner.ToString(), id.Value, Field, version), value), key.Name);
 
     private async Task<StoreOutcome> Insert(TenantSession session, NewCredential credential, CancellationToken ct)
     {
@@ -217,31 +210,16 @@ internal sealed class CredentialVault(DataKeys keys, RevealLimit limit, SyncAudi
             return new RevealOutcome.Revoked();
         if (row.IsExpired)
             return new RevealOutcome.Expired();
-        return Open(row.Owner, id, row.Version, row.Text, row.Format, row.Key) is { } value
+        return await seals.Open(row.Owner, id, row.Version, row.Sealed, ct) is { } value
             ? new RevealOutcome.Revealed(value, row.Version)
             : new RevealOutcome.IntegrityFailure();
-    }
-
-    /// <returns>Null when the row was changed or moved; that has been logged.</returns>
-    private Secret? Open(Tenant owner, CredentialId id, int version, string text, string format, DataKeyRow? keyRow)
-    {
-        if (format == SealedValue.Format && keyRow is not null)
-        {
-            using var key = keys.Open(owner, keyRow);
-            if (key is not null && SealedValue.Open(key.Key, new SealContext(owner.ToString(), id.Value, Field, version), text) is { } value)
-                return value;
-        }
-        log.CredentialDamaged(id.Value, version);
-        return null;
     }
 
     private async Task<ChangeOutcome> Replace(
         TenantSession session, CredentialId id, HeadRow head, Secret value, string action, int? rolledBackTo, CancellationToken ct)
     {
-        using var key = head.Key is { } row ? keys.Open(head.Owner, row, active: true) : await keys.Active(session, head.Owner, ct);
-        if (key is null)
+        if (await seals.Seal(session, head.Owner, id, head.Version + 1, value, ct) is not { } next)
             return new ChangeOutcome.IntegrityFailure();
-        var next = Seal(key.Key, head.Owner, id, head.Version + 1, value);
         var masked = MaskedValue.Of(head.Type, value);
         return await Changed(
             session,

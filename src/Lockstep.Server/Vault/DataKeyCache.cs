@@ -4,12 +4,18 @@ namespace Lockstep.Server.Vault;
 
 /// <summary>Unwrapped data keys, so that most operations need no unwrapping. It never holds a stored secret.</summary>
 /// <remarks>
-/// Bounded by <see cref="MaxEntries"/> and <see cref="MaxAge"/>; what falls out is zeroed as soon as its last user lets go. A cached
-/// key gives nobody access: each use starts with the row, which PostgreSQL hands out or does not.
+/// Bounded by <see cref="MaxEntries"/>, <see cref="MaxAge"/> and <see cref="MaxUses"/>; what falls out is zeroed as soon as its last user
+/// lets go. A cached key gives nobody access: each use starts with the row, which PostgreSQL hands out or does not.
 /// </remarks>
 internal sealed class DataKeyCache : IDisposable
 {
     public const int MaxEntries = 10_000;
+
+    /// <summary>Openings and sealings with one key, before it is unwrapped anew.</summary>
+    public const int MaxUses = 1 << 20;
+
+    /// <summary>Sealings that one look at the database reserves; see <c>data_keys.uses</c>.</summary>
+    public const int SealingsReserved = 1 << 16;
 
     public static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(10);
 
@@ -36,21 +42,33 @@ internal sealed class DataKeyCache : IDisposable
         }
     }
 
-    /// <summary>The key under which a tenant's new values are sealed; null when it is not here.</summary>
+    /// <summary>The key under which a tenant's new values are sealed, for one sealing; null when it is not here, or its reservation is used up.</summary>
     public Lease? Active(string tenant)
     {
         lock (gate)
-            return activeOf.TryGetValue(tenant, out var id) ? Take(id) : null;
+        {
+            if (!activeOf.TryGetValue(tenant, out var id) || Take(id) is not { } lease)
+                return null;
+            if (lease.TrySeal())
+                return lease;
+            lease.Dispose();
+            activeOf.Remove(tenant);
+            return null;
+        }
     }
 
-    /// <param name="active">Whether it is its tenant's active one, for <see cref="Active"/> from now on.</param>
+    /// <param name="active">Whether it is its tenant's active one, for <see cref="Active"/> from now on: <see cref="SealingsReserved"/>
+    /// sealings were reserved, and this lease is for one of them.</param>
     public Lease? Find(Guid id, bool active)
     {
         lock (gate)
         {
             var lease = Take(id);
             if (lease is not null && active)
+            {
                 activeOf[lease.Key.Tenant] = id;
+                lease.Reserve();
+            }
             return lease;
         }
     }
@@ -68,11 +86,9 @@ internal sealed class DataKeyCache : IDisposable
             var entry = new Entry(key, time.GetTimestamp());
             byId[key.Name.Id] = entry;
             entry.Node = oldestFirst.AddLast(entry);
-            if (active)
-                activeOf[key.Tenant] = key.Name.Id;
             while (byId.Count > MaxEntries)
                 Drop(oldestFirst.First!.Value);
-            return new Lease(this, entry);
+            return Find(key.Name.Id, active)!;
         }
     }
 
@@ -111,7 +127,7 @@ internal sealed class DataKeyCache : IDisposable
     {
         if (!byId.TryGetValue(id, out var entry))
             return null;
-        if (!IsOld(entry))
+        if (!IsOld(entry) && entry.Uses < MaxUses)
             return new Lease(this, entry);
         Drop(entry);
         return null;
@@ -148,6 +164,10 @@ internal sealed class DataKeyCache : IDisposable
 
         public int Users { get; set; }
 
+        public int Uses { get; set; }
+
+        public int SealingsLeft { get; set; }
+
         public bool Dropped { get; set; }
     }
 
@@ -164,9 +184,16 @@ internal sealed class DataKeyCache : IDisposable
             this.cache = cache;
             this.entry = entry;
             entry.Users++;
+            entry.Uses++;
         }
 
         public DataKey Key => entry.Key;
+
+        /// <summary>Under the cache's lock.</summary>
+        internal bool TrySeal() => entry.SealingsLeft > 0 && entry.SealingsLeft-- > 0;
+
+        /// <summary>Under the cache's lock.</summary>
+        internal void Reserve() => entry.SealingsLeft += SealingsReserved - 1;
 
         public void Dispose()
         {

@@ -1,33 +1,34 @@
+using System.Collections.Concurrent;
 using Lockstep.Crypto;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault.Keys;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace Lockstep.Server.Vault;
 
 /// <summary>The data key of each tenant: made when its first value is stored, unwrapped when needed, cached a while.</summary>
-internal sealed class DataKeys(VaultOptions options, DataKeyCache cache, ILogger<DataKeys> log)
+internal sealed class DataKeys(KeyProviders providers, DataKeyCache cache, ILogger<DataKeys> log)
 {
+    /// <summary>2^32 sealings under one key is where GCM with random nonces ends (NIST SP 800-38D, section 8.3). Each value has a subkey of its
+    /// own, so this is a second bound, not the first.</summary>
+    public const long MostUses = 1L << 32;
+
     private const int FirstVersion = 1;
 
-    private readonly KeyRing ring = options.Keys ?? new KeyRing();
+    private readonly ConcurrentDictionary<Guid, Lazy<Task<UnwrapOutcome?>>> underWay = new();
 
-    /// <summary>No master key at all: nothing can be sealed or opened.</summary>
-    public bool Locked => ring.Newest is null;
+    /// <summary>No key at all: nothing can be sealed or opened.</summary>
+    public bool Locked => providers.Locked;
 
     /// <exception cref="ProblemException">503 <c>vault_locked</c>.</exception>
-    public void RequireUnlocked()
-    {
-        if (Locked)
-            throw new ProblemException(503, "vault_locked",
-                "The vault is locked: the server was started without a master key. Set LOCKSTEP_MASTER_KEYS and start it again. Nothing was stored or read.");
-    }
+    public void RequireUnlocked() => providers.RequireUnlocked();
 
-    /// <summary>The key that seals new values of a tenant. Asks the database only when it is not cached.</summary>
+    /// <summary>The key that seals a new value of a tenant. Asks the database only when it is not cached.</summary>
     /// <returns>Null when the tenant is a workspace that is not the caller's.</returns>
-    /// <exception cref="ProblemException">503 <c>vault_locked</c>.</exception>
+    /// <exception cref="ProblemException">503: <c>vault_locked</c>, or <c>key_provider_unavailable</c>.</exception>
     public async Task<DataKeyCache.Lease?> Active(TenantSession session, Tenant tenant, CancellationToken ct)
     {
         if (cache.Active(tenant.ToString()) is { } cached)
@@ -35,8 +36,10 @@ internal sealed class DataKeys(VaultOptions options, DataKeyCache cache, ILogger
         try
         {
             // Another node may make the key between the two statements; then the second look finds that one.
-            var row = await Find(session, tenant, ct) ?? await Make(session, tenant, ct) ?? await Find(session, tenant, ct);
-            return row is null ? null : Open(tenant, row, active: true);
+            var row = await DataKeyStatements.Reserve(session, tenant, ct)
+                ?? await Make(session, tenant, null, ct)
+                ?? await DataKeyStatements.Reserve(session, tenant, ct);
+            return row is null ? null : await Usable(session, tenant, row, ct);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege && tenant.Workspace is not null)
         {
@@ -47,58 +50,90 @@ internal sealed class DataKeys(VaultOptions options, DataKeyCache cache, ILogger
 
     /// <summary>Opens a key that was read together with the row it sealed.</summary>
     /// <returns>Null when its row was changed or moved.</returns>
-    /// <exception cref="ProblemException">503 <c>vault_locked</c>: the master key that wrapped it is not here.</exception>
-    public DataKeyCache.Lease? Open(Tenant tenant, DataKeyRow row, bool active = false)
+    /// <exception cref="ProblemException">503: <c>vault_locked</c> when the master key that wrapped it is not here, or
+    /// <c>key_provider_unavailable</c>.</exception>
+    public Task<DataKeyCache.Lease?> Open(Tenant tenant, DataKeyRow row, CancellationToken ct) => Open(tenant, row, active: false, ct);
+
+    /// <summary>After the database said that a cached key is gone, or its tenant was revoked.</summary>
+    public void Forget(Tenant tenant) => cache.Purge(tenant.ToString());
+
+    /// <summary>The active key, or the next version when it is used up or its provider is away.</summary>
+    private async Task<DataKeyCache.Lease?> Usable(TenantSession session, Tenant tenant, ActiveKeyRow row, CancellationToken ct)
     {
-        if (cache.Find(row.Id, active) is { } cached)
-            return cached;
-        switch (new LocalKeyWrapper(ring).Unwrap(row.Name(tenant), row.Wrapped))
+        if (row.Uses <= MostUses)
         {
-            case UnwrapOutcome.Unwrapped unwrapped:
-                return cache.Add(unwrapped.Key, active);
-            case UnwrapOutcome.UnknownKey unknown:
-                log.MasterKeyMissing(row.Id, unknown.Fingerprint);
-                throw new ProblemException(503, "vault_locked",
-                    $"This credential is sealed under master key {unknown.Fingerprint}, which the server was not given. Its operator adds that key to LOCKSTEP_MASTER_KEYS.");
-            default:
-                log.DataKeyDamaged(row.Id);
-                return null;
+            var outcome = await Load(tenant, row.Key, ct);
+            if (outcome is not UnwrapOutcome.Unavailable { Trouble.Kind: KeyTroubleKind.Away })
+                return await Open(tenant, row.Key, active: true, ct);
+        }
+        // A new value needs no old key: the next one is wrapped by whoever is there.
+        var next = await Make(session, tenant, row.Key, ct) ?? await DataKeyStatements.Reserve(session, tenant, ct);
+        return next is null ? null : await Open(tenant, next.Key, active: true, ct);
+    }
+
+    private async Task<DataKeyCache.Lease?> Open(Tenant tenant, DataKeyRow row, bool active, CancellationToken ct)
+    {
+        while (true)
+        {
+            if (cache.Find(row.Id, active) is { } cached)
+                return cached;
+            switch (await Load(tenant, row, ct))
+            {
+                case null:
+                    continue;
+                case UnwrapOutcome.UnknownKey unknown:
+                    log.MasterKeyMissing(row.Id, unknown.Fingerprint);
+                    throw new ProblemException(503, "vault_locked",
+                        $"This credential is sealed under master key {unknown.Fingerprint}, which the server was not given. Its operator adds that key beside the others.");
+                case UnwrapOutcome.Unavailable(var trouble):
+                    throw KeyProviders.Unavailable(trouble);
+                default:
+                    log.DataKeyDamaged(row.Id);
+                    return null;
+            }
         }
     }
 
-    /// <summary>After the database said that a cached key is gone.</summary>
-    public void Forget(Tenant tenant) => cache.Purge(tenant.ToString());
-
-    private static Task<DataKeyRow?> Find(TenantSession session, Tenant tenant, CancellationToken ct) => session.First(
-        new Statement(
-            """
-            SELECT k.id, k.version, k.provider, k.key_version, k.wrapped_key
-            FROM   lockstep.data_keys k
-            WHERE  k.tenant = $1
-            AND    k.state = 'active'
-            AND    lockstep.owns_credential(k.user_id, k.workspace_id)
-            """,
-            tenant.ToString()),
-        row => DataKeyRow.Read(row, 0)!,
-        ct);
-
-    private async Task<DataKeyRow?> Make(TenantSession session, Tenant tenant, CancellationToken ct)
+    /// <summary>Brings a key into the cache. Many who need it at once ask the provider once.</summary>
+    /// <returns>Null when it is there now; else why not.</returns>
+    private async Task<UnwrapOutcome?> Load(Tenant tenant, DataKeyRow row, CancellationToken ct)
     {
-        using var key = DataKey.Generate(new DataKeyName(tenant.ToString(), Guid.CreateVersion7(), FirstVersion));
-        var wrapped = new LocalKeyWrapper(ring).Wrap(key)!;
-        var made = await session.First(
-            new Statement(
-                """
-                INSERT INTO lockstep.data_keys (id, user_id, workspace_id, version, provider, key_version, wrapped_key)
-                VALUES ($1, $2, $3, $4, $5, $6, $7)
-                ON CONFLICT DO NOTHING
-                RETURNING id, version, provider, key_version, wrapped_key
-                """,
-                key.Name.Id, tenant.User?.Value, tenant.Workspace?.Value, key.Name.Version, wrapped.Provider, wrapped.KeyVersion, wrapped.Text),
-            row => DataKeyRow.Read(row, 0)!,
-            ct);
+        if (cache.Find(row.Id, active: false) is { } present)
+        {
+            present.Dispose();
+            return null;
+        }
+        // Not the first caller's token: he may leave while others wait. Providers bound their own time.
+        var flight = underWay.GetOrAdd(row.Id, _ => new Lazy<Task<UnwrapOutcome?>>(() => Unwrap(tenant, row)));
+        return await flight.Value.WaitAsync(ct);
+    }
+
+    private async Task<UnwrapOutcome?> Unwrap(Tenant tenant, DataKeyRow row)
+    {
+        try
+        {
+            var outcome = await providers.Unwrap(row.Name(tenant), row.Wrapped, CancellationToken.None);
+            if (outcome is not UnwrapOutcome.Unwrapped(var key))
+                return outcome;
+            cache.Add(key, active: false).Dispose();
+            return null;
+        }
+        finally
+        {
+            underWay.TryRemove(row.Id, out _);
+        }
+    }
+
+    /// <param name="former">The active key that this one replaces; null for a tenant's first.</param>
+    /// <returns>Null when another was made meanwhile.</returns>
+    private async Task<ActiveKeyRow?> Make(TenantSession session, Tenant tenant, DataKeyRow? former, CancellationToken ct)
+    {
+        var version = former is null ? FirstVersion : former.Version + 1;
+        using var key = DataKey.Generate(new DataKeyName(tenant.ToString(), Guid.CreateVersion7(), version));
+        var wrapping = await providers.Wrap(key, ct);
+        var made = await DataKeyStatements.Insert(session, tenant, key.Name, wrapping, former?.Id, ct);
         if (made is not null)
-            log.DataKeyMade(made.Id, tenant.ToString());
+            log.DataKeyMade(made.Key.Id, tenant.ToString());
         return made;
     }
 }

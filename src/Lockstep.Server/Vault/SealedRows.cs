@@ -1,6 +1,6 @@
-using Lockstep.Crypto;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault.Keys;
 using NodaTime;
 using Npgsql;
 
@@ -10,13 +10,13 @@ namespace Lockstep.Server.Vault;
 internal static class SealedRows
 {
     /// <summary>Stores a sealed credential; answers with the columns of <see cref="CredentialView.Read"/>.</summary>
-    public static Statement Insert(CredentialId id, Tenant owner, NewCredential credential, SealedText value, Caller caller) => new(
+    public static Statement Insert(CredentialId id, Tenant owner, NewCredential credential, SealedColumns value, Caller caller) => new(
         """
         WITH made AS (
             INSERT INTO lockstep.credentials
-                   (id, user_id, workspace_id, scope, name, provider, type, encrypted_value, key_provider, data_key_id, key_version, format,
-                    masked_value, description, expires_at, metadata, created_by)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'data_key', $9, $10, $11, $12, $13, $14, $15::jsonb, $16)
+                   (id, user_id, workspace_id, scope, name, provider, type, encrypted_value, data_key_id, key_version, format,
+                    masked_value, description, expires_at, metadata, created_by, key_provider, key_id, pending_rewrap)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::uuid, $10, $11, $12, $13, $14, $15::jsonb, $16, $17, $18, $19)
             RETURNING id, name, provider, type, scope, workspace_id, masked_value, description, metadata, expires_at, is_active,
                       last_used_at, rotated_at, version, created_by, created_at, updated_at, user_id),
         audit AS (
@@ -28,9 +28,9 @@ internal static class SealedRows
         FROM   made m, audit a
         """,
         id.Value, owner.User?.Value, owner.Workspace?.Value, credential.Scope.ToString(), credential.Name, credential.Provider,
-        credential.Type.ToString(), value.Text, value.Key.Id, value.Key.Version, SealedValue.Format,
+        credential.Type.ToString(), value.Text, value.DataKey, value.KeyVersion, value.Format,
         MaskedValue.Of(credential.Type, credential.Value), credential.Description, credential.ExpiresAt,
-        credential.Metadata?.GetRawText() ?? "{}", caller.User?.Value);
+        credential.Metadata?.GetRawText() ?? "{}", caller.User?.Value, value.Provider, value.KeyId, value.Pending);
 
     /// <summary>Reads a sealed value with the key that sealed it, and audits the access if the value may be released.</summary>
     /// <param name="auditedVersion">No line is written for this version; null writes one for every version.</param>
@@ -38,7 +38,8 @@ internal static class SealedRows
         """
         WITH seen AS (
             SELECT c.id, c.user_id, c.workspace_id, c.version, c.is_active, coalesce(c.expires_at <= $3, false) AS is_expired,
-                   c.encrypted_value, c.format, k.id AS key_id, k.version AS key_version, k.provider, k.key_version AS wrapped_by, k.wrapped_key
+                   c.encrypted_value, c.key_provider, c.key_id, c.key_version, c.format,
+                   k.id AS data_key, k.version AS data_key_version, k.provider AS wrapped_by, k.key_version AS wrapped_under, k.wrapped_key
             FROM   lockstep.credentials c
             LEFT   JOIN lockstep.data_keys k ON k.id = c.data_key_id
             WHERE  c.id = $1
@@ -54,19 +55,19 @@ internal static class SealedRows
             FROM   seen s
             WHERE  c.id = s.id AND s.is_active AND NOT s.is_expired
             AND    (c.last_used_at IS NULL OR c.last_used_at <= $3::timestamptz - interval '1 minute'))
-        SELECT s.user_id, s.workspace_id, s.version, s.is_active, s.is_expired, s.encrypted_value, s.format,
-               s.key_id, s.key_version, s.provider, s.wrapped_by, s.wrapped_key, a.seq
+        SELECT s.user_id, s.workspace_id, s.version, s.is_active, s.is_expired,
+               s.encrypted_value, s.key_provider, s.key_id, s.key_version, s.format,
+               s.data_key, s.data_key_version, s.wrapped_by, s.wrapped_under, s.wrapped_key, a.seq
         FROM   seen s
         LEFT   JOIN audit a ON true
         """,
         id.Value, purpose, now, auditedVersion);
 
-    /// <summary>What sealing the next value needs: owner, type, current version and the owner's active data key.</summary>
+    /// <summary>What sealing the next value needs: owner, type and current version.</summary>
     public static Statement Head(CredentialId id) => new(
         """
-        SELECT c.user_id, c.workspace_id, c.version, c.is_active, c.type, k.id, k.version, k.provider, k.key_version, k.wrapped_key
+        SELECT c.user_id, c.workspace_id, c.version, c.is_active, c.type
         FROM   lockstep.credentials c
-        LEFT   JOIN lockstep.data_keys k ON k.tenant = c.tenant AND k.state = 'active'
         WHERE  c.id = $1
         AND    lockstep.owns_credential(c.user_id, c.workspace_id)
         """,
@@ -75,7 +76,7 @@ internal static class SealedRows
     /// <summary>A former value and the data key that sealed it.</summary>
     public static Statement Former(CredentialId id, int version) => new(
         """
-        SELECT v.encrypted_value, v.format, k.id, k.version, k.provider, k.key_version, k.wrapped_key
+        SELECT v.encrypted_value, v.key_provider, v.key_id, v.key_version, v.format, k.id, k.version, k.provider, k.key_version, k.wrapped_key
         FROM   lockstep.credentials c
         JOIN   lockstep.credential_versions v ON v.credential_id = c.id AND v.version = $2
         LEFT   JOIN lockstep.data_keys k ON k.id = v.data_key_id
@@ -86,10 +87,10 @@ internal static class SealedRows
 
     /// <summary>Puts the next value in place of version <paramref name="current"/>, keeps that one, and audits; no row when another version is current.</summary>
     /// <remarks>FOR NO KEY UPDATE waits for a concurrent change and then looks again, so of many at once exactly one finds the version it expects.</remarks>
-    public static Statement Replace(CredentialId id, int current, SealedText value, string masked, Instant now, string action, int? rolledBackTo) => new(
+    public static Statement Replace(CredentialId id, int current, SealedColumns value, string masked, Instant now, string action, int? rolledBackTo) => new(
         """
         WITH head AS (
-            SELECT c.id, c.version, c.encrypted_value, c.key_provider, c.data_key_id, c.key_version, c.format, c.masked_value,
+            SELECT c.id, c.version, c.encrypted_value, c.key_provider, c.key_id, c.data_key_id, c.key_version, c.format, c.masked_value,
                    coalesce(c.rotated_at, c.created_at) AS valid_from
             FROM   lockstep.credentials c
             WHERE  c.id = $1 AND c.version = $2 AND c.is_active
@@ -97,15 +98,15 @@ internal static class SealedRows
             FOR    NO KEY UPDATE),
         kept AS (
             INSERT INTO lockstep.credential_versions
-                   (credential_id, version, encrypted_value, key_provider, data_key_id, key_version, format, masked_value, valid_from, created_at)
-            SELECT h.id, h.version, h.encrypted_value, h.key_provider, h.data_key_id, h.key_version, h.format, h.masked_value, h.valid_from, $8
+                   (credential_id, version, encrypted_value, key_provider, key_id, data_key_id, key_version, format, masked_value, valid_from, created_at)
+            SELECT h.id, h.version, h.encrypted_value, h.key_provider, h.key_id, h.data_key_id, h.key_version, h.format, h.masked_value, h.valid_from, $8
             FROM   head h),
         pruned AS (
             DELETE FROM lockstep.credential_versions v USING head h WHERE v.credential_id = h.id AND v.version <= h.version - 10),
         put AS (
             UPDATE lockstep.credentials c
-            SET    encrypted_value = $3, key_provider = 'data_key', data_key_id = $4, key_version = $5, format = $6, masked_value = $7,
-                   rotated_at = $8, version = h.version + 1
+            SET    encrypted_value = $3, data_key_id = $4::uuid, key_version = $5, format = $6, masked_value = $7, rotated_at = $8,
+                   version = h.version + 1, key_provider = $11, key_id = $12, pending_rewrap = $13
             FROM   head h
             WHERE  c.id = h.id
             RETURNING c.id, c.name, c.provider, c.type, c.scope, c.workspace_id, c.masked_value, c.description, c.metadata, c.expires_at,
@@ -118,32 +119,23 @@ internal static class SealedRows
                p.last_used_at, p.rotated_at, p.version, p.created_by, p.created_at, p.updated_at, a.seq
         FROM   put p, audit a
         """,
-        id.Value, current, value.Text, value.Key.Id, value.Key.Version, SealedValue.Format, masked, now, action, rolledBackTo);
+        id.Value, current, value.Text, value.DataKey, value.KeyVersion, value.Format, masked, now, action, rolledBackTo, value.Provider,
+        value.KeyId, value.Pending);
 }
 
-/// <param name="Text"><c>iv:authTag:encrypted</c>.</param>
-/// <param name="Key">The data key that sealed it.</param>
-internal sealed record SealedText(string Text, DataKeyName Key);
-
 /// <summary>A row of <see cref="SealedRows.Access"/>.</summary>
-internal sealed record SealedRow(Tenant Owner, int Version, bool IsActive, bool IsExpired, string Text, string Format, DataKeyRow? Key)
+internal sealed record SealedRow(Tenant Owner, int Version, bool IsActive, bool IsExpired, SealedRead Sealed)
 {
     public static SealedRow Read(NpgsqlDataReader row) => new(
-        OwnerOf(row), row.GetInt32(2), row.GetBoolean(3), row.GetBoolean(4), row.GetString(5), row.GetString(6), DataKeyRow.Read(row, 7));
+        OwnerOf(row), row.GetInt32(2), row.GetBoolean(3), row.GetBoolean(4), SealedRead.Read(row, 5));
 
     public static Tenant OwnerOf(NpgsqlDataReader row) => new(
         row.GetGuidOrNull(0) is { } user ? new UserId(user) : null, row.GetGuidOrNull(1) is { } workspace ? new WorkspaceId(workspace) : null);
 }
 
 /// <summary>A row of <see cref="SealedRows.Head"/>.</summary>
-internal sealed record HeadRow(Tenant Owner, int Version, bool IsActive, CredentialType Type, DataKeyRow? Key)
+internal sealed record HeadRow(Tenant Owner, int Version, bool IsActive, CredentialType Type)
 {
     public static HeadRow Read(NpgsqlDataReader row) => new(
-        SealedRow.OwnerOf(row), row.GetInt32(2), row.GetBoolean(3), Enum.Parse<CredentialType>(row.GetString(4)), DataKeyRow.Read(row, 5));
-}
-
-/// <summary>A row of <see cref="SealedRows.Former"/>.</summary>
-internal sealed record FormerRow(string Text, string Format, DataKeyRow? Key)
-{
-    public static FormerRow Read(NpgsqlDataReader row) => new(row.GetString(0), row.GetString(1), DataKeyRow.Read(row, 2));
+        SealedRow.OwnerOf(row), row.GetInt32(2), row.GetBoolean(3), Enum.Parse<CredentialType>(row.GetString(4)));
 }

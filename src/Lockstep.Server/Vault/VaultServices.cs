@@ -1,4 +1,5 @@
 using Lockstep.Crypto;
+using Lockstep.Server.Vault.Keys;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
@@ -10,7 +11,9 @@ internal static class VaultServices
     public static IServiceCollection AddVault(this IServiceCollection services, VaultOptions options) => services
         .AddSingleton(options)
         .AddSingleton<DataKeyCache>()
+        .AddSingleton<KeyProviders>()
         .AddSingleton<DataKeys>()
+        .AddSingleton<ValueSealer>()
         .AddSingleton<RevealLimit>()
         .AddSingleton<SyncAudit>()
         .AddSingleton<CredentialVault>()

@@ -67,6 +67,30 @@ public sealed class DataKeyCacheTests : IDisposable
     }
 
     [Fact]
+    public void Sealings_end_with_their_reservation_and_go_on_with_the_next()
+    {
+        var key = New("user:a");
+        cache.Add(key, active: true).Dispose();
+        for (var i = 1; i < DataKeyCache.SealingsReserved; i++)
+            Found(cache.Active("user:a")).ShouldBe(key);
+        cache.Active("user:a").ShouldBeNull();
+        Found(cache.Find(key.Name.Id, active: false)).ShouldBe(key);
+        Found(cache.Find(key.Name.Id, active: true)).ShouldBe(key);
+        Found(cache.Active("user:a")).ShouldBe(key);
+    }
+
+    [Fact]
+    public void A_key_is_unwrapped_anew_after_so_many_uses()
+    {
+        var key = New("user:a");
+        cache.Add(key, active: false).Dispose();
+        for (var i = 1; i < DataKeyCache.MaxUses; i++)
+            cache.Find(key.Name.Id, active: false).ShouldNotBeNull().Dispose();
+        cache.Find(key.Name.Id, active: false).ShouldBeNull();
+        Usable(key).ShouldBeFalse();
+    }
+
+    [Fact]
     public void Of_two_who_unwrap_the_same_key_at_once_the_second_uses_the_first_ones()
     {
         var key = New("user:a");

@@ -74,6 +74,26 @@ public sealed class VaultKeyTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task A_data_key_that_has_sealed_2_to_the_32_values_hands_over_to_its_next_version()
+    {
+        await using var app = await StartAsync();
+        var before = (await app.As("u").StoreAsync("k", "a-secret-value")).Id();
+        await ExecuteAsync(app, "UPDATE lockstep.data_keys SET uses = 4294967296");
+        // The cached key still has sealings that were counted.
+        await app.As("u").StoreAsync("l", "another-secret-value");
+        (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.data_keys")).ShouldBe(1);
+        await app.RestartAsync();
+        var next = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => app.As("u").StoreAsync($"n{i}", $"a-newer-secret-{i}")));
+        (await app.ScalarAsync<string>("SELECT string_agg(version || state, ',' ORDER BY version) FROM lockstep.data_keys"))
+            .ShouldBe("1retired,2active");
+        (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.credentials WHERE key_version = 2")).ShouldBe(8);
+        (await app.As("u").ValueAsync(before)).ShouldBe("a-secret-value");
+        (await app.As("u").ValueAsync(next[3].Id())).ShouldBe("a-newer-secret-3");
+        await app.As("u").RotateAsync(before, "a-rotated-secret").ShouldBeAsync(HttpStatusCode.OK);
+        (await app.As("u").ValueAsync(before)).ShouldBe("a-rotated-secret");
+    }
+
+    [Fact]
     public async Task Reveals_beyond_the_limit_wait()
     {
         await using var app = await StartAsync(revealLimit: 2);
@@ -108,6 +128,15 @@ public sealed class VaultKeyTests(PostgresServer postgres)
         using var stored = await client.PostAsync("/v1/credentials", new { name = "n", provider = "p", type = "SECRET", value = "v" });
         ((int)stored.StatusCode).ShouldBeInRange(500, 599);
         (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.credentials")).ShouldBe(1);
+    }
+
+    private static async Task ExecuteAsync(LockstepApp app, string sql)
+    {
+        await using var connection = await app.ConnectAsync();
+#pragma warning disable CA2100 // Written in this class.
+        await using var command = new NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        await command.ExecuteNonQueryAsync();
     }
 
     private async Task<LockstepApp> StartAsync(int revealLimit = 1_000_000)
