@@ -49,10 +49,11 @@ internal sealed class CalendarSelection(EventChanges changes, TimeProvider time)
             Version = row.Version + 1,
             ChangedAt = Instant.Max(now, row.ChangedAt + Duration.FromMilliseconds(1)),
         })];
-        // First as a tombstone, so that a matter's timeline says so too.
-        await transaction.Execute(ct, [
-            .. gone.Count > 0 ? [EventRows.Upsert(gone)] : Array.Empty<Statement>(),
-            new Statement("DELETE FROM lockstep.calendars WHERE id = $1", calendar.Value)]);
+        // First as a tombstone, so that a matter's timeline says so too; and told while they are still events of this calendar, since the
+        // sync of an integration may write the records of its own events alone.
+        if (gone.Count > 0)
+            await transaction.Execute(ct, EventRows.Upsert(gone));
         await changes.Append(transaction, gone, ct);
+        await transaction.Execute(ct, new Statement("DELETE FROM lockstep.calendars WHERE id = $1", calendar.Value));
     }
 }

@@ -9,7 +9,7 @@ using Npgsql;
 
 namespace Lockstep.Server.Integrations;
 
-/// <summary>Carries out one claimed run as the user it belongs to, and makes every way in which it can end a report.</summary>
+/// <summary>Carries out one claimed run as the user it belongs to, who sees nothing else meanwhile, and makes every way in which it can end a report.</summary>
 internal sealed class SyncRunner(Database database, CredentialVault vault, CaldavSync caldav, ILogger<SyncRunner> log)
 {
     private static readonly Counter<long> Runs = Meters.Lockstep.CreateCounter<long>("lockstep.sync.runs", description: "Runs of integrations, by how they ended");
@@ -18,7 +18,7 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, Calda
 
     /// <returns>Null when the integration is not there any more.</returns>
     public async Task<Integration?> Load(Work work, CancellationToken ct) => work.ActAs is { } user
-        ? await Session(user).First(IntegrationRows.Read(work.Id, null, null, 1), Integration.Read, ct)
+        ? await Session(user, work.Id).First(IntegrationRows.Read(work.Id, null, null, 1), Integration.Read, ct)
         : null;
 
     /// <exception cref="OperationCanceledException">The lease was lost, or the server stops.</exception>
@@ -38,7 +38,7 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, Calda
     {
         try
         {
-            return await Sync(integration, lease, Session(work.ActAs!.Value));
+            return await Sync(integration, lease, Session(work.ActAs!.Value, work.Id));
         }
         catch (ProblemException e)
         {
@@ -77,7 +77,7 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, Calda
         }
     }
 
-    private TenantSession Session(UserId user) => database.For(Caller.Worker(user));
+    private TenantSession Session(UserId user, IntegrationId id) => database.For(Caller.Worker(user, id));
 
     private static SyncReport NoSecret(string why) => SyncReport.Failed(new SyncFailure(
         FailureKind.CredentialRevoked, "credential_revoked", $"The credential of this integration {why}. Give it a new secret."));

@@ -12,10 +12,12 @@ internal static class SessionContext
         """
         SELECT set_config('request.jwt.claims', $1, true),
                set_config('app.current_user_id', $2, true),
-               set_config('app.current_user_space_ids', '', true)
+               set_config('app.current_user_space_ids', '', true),
+               set_config('app.current_integration_id', $3, true)
         """,
         Claims(caller),
-        caller.User?.ToString() ?? "").ToCommand();
+        caller.User?.ToString() ?? "",
+        caller.Only?.ToString() ?? "").ToCommand();
 
     public static async Task<List<T>> ReadAll<T>(this NpgsqlDataReader reader, Func<NpgsqlDataReader, T> row, CancellationToken ct)
     {

@@ -8,10 +8,15 @@ namespace Lockstep.Server.Tenancy;
 /// <param name="Actor">Who the audit names: <c>user:UUID</c>, <c>service:SUBJECT</c> or <c>worker</c>.</param>
 /// <param name="Address">Where the request came from; null for work of our own.</param>
 /// <param name="RequestId">The id that the answer carries as well; null for work of our own.</param>
-internal sealed record Caller(UserId? User, CallerRole Role, string Actor, IPAddress? Address = null, string? RequestId = null)
+/// <param name="Only">Narrows what is seen to one integration, its credential and its calendars; null does not narrow.</param>
+internal sealed record Caller(
+    UserId? User, CallerRole Role, string Actor, IPAddress? Address = null, string? RequestId = null, IntegrationId? Only = null)
 {
     /// <summary>Background work done for one user: it sees what that user sees.</summary>
     public static Caller Worker(UserId user) => new(user, CallerRole.Authenticated, "worker");
+
+    /// <summary>The sync of one integration: of what that user sees, that integration alone (settled, 5).</summary>
+    public static Caller Worker(UserId user, IntegrationId only) => Worker(user) with { Only = only };
 
     /// <summary>Work of the system itself: SYSTEM credentials, keys, claiming due work.</summary>
     public static readonly Caller Service = new(null, CallerRole.Service, "worker");

@@ -15,6 +15,15 @@ public abstract class IsolationTests(PostgresServer postgres) : IAsyncLifetime
     private static readonly Guid VictimsWorkspace = Guid.CreateVersion7();
     private static readonly Guid Intruder = Guid.CreateVersion7();
     private static readonly Guid IntrudersWorkspace = Guid.CreateVersion7();
+    private static readonly Guid OtherWorkspace = Guid.CreateVersion7();
+    private static readonly Guid OtherIntegration = Guid.CreateVersion7();
+
+    /// <summary>What the sync of an integration may see: itself, its credential with the key that opens it, its calendars, and where their changes go.</summary>
+    private static readonly string[] SeenBySync =
+    [
+        "lockstep.data_keys", "lockstep.credentials", "lockstep.credential_versions", "lockstep.sync_scopes", "lockstep.integrations", "lockstep.sync_log",
+        "lockstep.calendars", "lockstep.events", "lockstep.calendar_objects", "lockstep.sync_conflicts",
+    ];
 
     /// <summary>The rows of <see cref="TenantRows"/>: all name the victim, the workspace, or an id made of 'user' or 'workspace'.</summary>
     private static readonly string Theirs =
@@ -31,6 +40,9 @@ public abstract class IsolationTests(PostgresServer postgres) : IAsyncLifetime
         await Admin("INSERT INTO auth.users (id, email) VALUES ($1, 'intruder@example.com')", Intruder);
         await Admin("INSERT INTO lockstep.workspaces (id, name, slug) VALUES ($1, 'Intruders', 'intruders')", IntrudersWorkspace);
         await Admin("INSERT INTO lockstep.workspace_members (workspace_id, user_id, role) VALUES ($1, $2, 'owner')", IntrudersWorkspace, Intruder);
+        await Admin("INSERT INTO lockstep.workspaces (id, name, slug) VALUES ($1, 'Another of the victim', 'another')", OtherWorkspace);
+        await Admin("INSERT INTO lockstep.workspace_members (workspace_id, user_id, role) VALUES ($1, $2, 'owner')", OtherWorkspace, Victim);
+        await Admin("INSERT INTO lockstep.integrations (id, workspace_id, integration_type, label) VALUES ($1, $2, 'caldav', 'Another')", OtherIntegration, OtherWorkspace);
     }
 
     public async ValueTask DisposeAsync()
@@ -73,6 +85,27 @@ public abstract class IsolationTests(PostgresServer postgres) : IAsyncLifetime
     public Task The_role_authenticated_itself_is_bound_as_well() => TryEverything(Session(Intruder) with { SetRole = "authenticated" });
 
     [Fact]
+    public Task The_sync_of_one_integration_neither_sees_nor_changes_what_else_its_user_has() =>
+        TryEverything(Session(Victim) with { Integration = OtherIntegration });
+
+    [Fact]
+    public async Task The_sync_of_an_integration_sees_that_one_and_what_belongs_to_it()
+    {
+        var context = Session(Victim) with { Integration = Guid.Parse((await Column("SELECT md5('user')::uuid::text")).Single()) };
+        var seen = new List<string>();
+        foreach (var (table, _) in TenantRows.All)
+        {
+            if (await Reads(context, table) > 0)
+                seen.Add(table);
+            (await Reads(context, table, $"t::text ~ '{VictimsWorkspace}' OR strpos(t::text, md5('workspace')::uuid::text) > 0")).ShouldBe(0, table);
+        }
+        seen.ShouldBe(SeenBySync, ignoreOrder: true);
+    }
+
+    [Fact]
+    public Task Naming_an_integration_of_somebody_else_widens_nothing() => TryEverything(Session(Intruder) with { Integration = OtherIntegration });
+
+    [Fact]
     public async Task The_service_login_sees_no_credential_of_a_user_or_a_workspace()
     {
         foreach (var table in new[] { "lockstep.credentials", "lockstep.credential_versions", "lockstep.calendar_objects", "lockstep.events", "lockstep.sync_records" })
@@ -107,10 +140,10 @@ public abstract class IsolationTests(PostgresServer postgres) : IAsyncLifetime
 
     private static Context Session(Guid user) => new(Roles.App, user, user);
 
-    private async Task<long> Reads(Context context, string table)
+    private async Task<long> Reads(Context context, string table, string? which = null)
     {
         await using var connection = await Open(context);
-        await using var command = new NpgsqlCommand($"SELECT count(*) FROM {table} t WHERE {Theirs}", connection);
+        await using var command = new NpgsqlCommand($"SELECT count(*) FROM {table} t WHERE {which ?? Theirs}", connection);
         try
         {
             return (long)(await command.ExecuteScalarAsync())!;
@@ -157,10 +190,11 @@ public abstract class IsolationTests(PostgresServer postgres) : IAsyncLifetime
         var connection = new NpgsqlConnection(Unpooled(context.Login));
         await connection.OpenAsync();
         var claims = context.Claimed is { } claimed ? $$"""{"sub":"{{claimed}}","role":"{{context.Role}}"}""" : $$"""{"role":"{{context.Role}}"}""";
-        await using var command = new NpgsqlCommand("BEGIN; SELECT set_config('app.current_user_id', @user, true), set_config('request.jwt.claims', @claims, true), set_config('app.current_user_space_ids', @spaces, true)", connection);
+        await using var command = new NpgsqlCommand("BEGIN; SELECT set_config('app.current_user_id', @user, true), set_config('request.jwt.claims', @claims, true), set_config('app.current_user_space_ids', @spaces, true), set_config('app.current_integration_id', @integration, true)", connection);
         command.Parameters.AddWithValue("user", NpgsqlDbType.Text, context.User?.ToString() ?? "");
         command.Parameters.AddWithValue("claims", NpgsqlDbType.Text, context is { User: null, Claimed: null, Role: "authenticated" } ? "" : claims);
         command.Parameters.AddWithValue("spaces", NpgsqlDbType.Text, context.Spaces);
+        command.Parameters.AddWithValue("integration", NpgsqlDbType.Text, context.Integration?.ToString() ?? "");
         await command.ExecuteNonQueryAsync();
         if (context.SetRole is { } role)
         {
@@ -210,6 +244,8 @@ public abstract class IsolationTests(PostgresServer postgres) : IAsyncLifetime
         public string Spaces { get; init; } = "";
 
         public string? SetRole { get; init; }
+
+        public Guid? Integration { get; init; }
     }
 }
 
