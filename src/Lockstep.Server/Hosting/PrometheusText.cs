@@ -10,8 +10,8 @@ namespace Lockstep.Server.Hosting;
 /// <remarks>Listens to <see cref="System.Diagnostics.Metrics"/>, so that an instrument is declared once for this and for OTLP.</remarks>
 internal sealed class PrometheusText : IDisposable
 {
-    /// <summary>Upper bounds in seconds, as OpenTelemetry recommends for request times.</summary>
-    private static readonly double[] Bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+    /// <summary>Upper bounds in seconds: as OpenTelemetry recommends for request times, and on to what a sync may take or wait.</summary>
+    private static readonly double[] Bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
     private readonly MeterListener listener = new();
     private readonly ConcurrentDictionary<(string Name, string Labels), double> values = new();

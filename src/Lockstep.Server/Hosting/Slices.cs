@@ -20,7 +20,11 @@ internal static class Slices
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt));
         services.AddCalendars();
-        services.AddIntegrations(provider => new IntegrationOptions { Heartbeat = provider.GetRequiredService<WorkerPulse>().Beat });
+        services.AddIntegrations(provider => new IntegrationOptions
+        {
+            Heartbeat = provider.GetRequiredService<WorkerPulse>().Beat,
+            OnlyNode = settings.Database is null,
+        });
         services.AddBooking();
     }
 

@@ -5,12 +5,19 @@ using NodaTime;
 namespace Lockstep.Server.Integrations;
 
 /// <summary>An integration that this node alone works on until its lease ends.</summary>
+/// <param name="Owner">The user or workspace that it belongs to.</param>
 /// <param name="ActAs">The user whose rows the work sees; null when a workspace has no admin left.</param>
 /// <param name="Run">The id that its log entry gets.</param>
 /// <param name="Failures">How many runs in a row failed before.</param>
 /// <param name="Fence">Tells this lease from later ones.</param>
 /// <param name="DueAt">When it should have begun.</param>
-internal sealed record Work(IntegrationId Id, UserId? ActAs, Guid Run, int Failures, long Fence, Instant DueAt);
+internal sealed record Work(IntegrationId Id, Guid Owner, UserId? ActAs, Guid Run, int Failures, long Fence, Instant DueAt);
+
+/// <summary>How the work stands, over all nodes.</summary>
+/// <param name="State"><c>active</c>, <c>error</c>, <c>paused</c> or <c>disabled</c>.</param>
+/// <param name="Overdue">Due, and no node has begun.</param>
+/// <param name="Waited">Seconds that the longest overdue one has waited.</param>
+internal sealed record WorkState(string State, long Integrations, long Running, long Overdue, double Waited);
 
 /// <summary>The leases (settled, 5): claimed with SKIP LOCKED, renewed while the work goes on, fenced by a number that rises with each claim.</summary>
 /// <param name="node">Names this process in the rows.</param>
@@ -29,16 +36,31 @@ internal sealed class DueWork(Database database, string node)
     public async Task<IReadOnlyList<Work>> Claim(int limit, CancellationToken ct) => await session.Query(
         new Statement(
             """
-            SELECT w.id, w.act_as, w.run_id, w.failures, w.lease_fence, w.due_at
+            SELECT w.id, coalesce(w.user_id, w.workspace_id), w.act_as, w.run_id, w.failures, w.lease_fence, w.due_at
             FROM   lockstep.claim_due_work($1, $2, $3) w
             """, node, limit, Lease.TotalSeconds),
         row => new Work(
             new IntegrationId(row.GetGuid(0)),
-            row.GetGuidOrNull(1) is { } user ? new UserId(user) : null,
-            row.GetGuidOrNull(2) ?? Guid.CreateVersion7(),
-            row.GetInt32(3),
-            row.GetInt64(4),
-            row.GetInstant(5)),
+            row.GetGuid(1),
+            row.GetGuidOrNull(2) is { } user ? new UserId(user) : null,
+            row.GetGuidOrNull(3) ?? Guid.CreateVersion7(),
+            row.GetInt32(4),
+            row.GetInt64(5),
+            row.GetInstant(6)),
+        ct);
+
+    /// <summary>Ends every lease: for the only node of a database, as it starts.</summary>
+    /// <returns>How many there were.</returns>
+    public async Task<int> ReleaseAll(CancellationToken ct) => (await session.Query(
+        new Statement("SELECT lockstep.release_leases()"), row => row.GetInt32(0), ct))[0];
+
+    public async Task<IReadOnlyList<WorkState>> Overview(CancellationToken ct) => await session.Query(
+        new Statement(
+            """
+            SELECT o.state, o.integrations, o.running, o.overdue, o.waited
+            FROM   lockstep.sync_overview() o
+            """),
+        row => new WorkState(row.GetString(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetDouble(4)),
         ct);
 
     /// <returns>False when another node has it, or the integration is gone: stop.</returns>

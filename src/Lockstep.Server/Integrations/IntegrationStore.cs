@@ -125,8 +125,9 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
             if (await session.First(IntegrationRows.Log(id, run, null, 1), SyncLogEntry.Read, ct) is { } entry)
                 return entry;
             var left = patience - time.GetElapsedTime(began);
+            // A run that ends in a pause writes both at once: it may have ended between the two looks.
             if (left <= TimeSpan.Zero || await PauseOf(session, id, ct) is not null)
-                return null;
+                return await session.First(IntegrationRows.Log(id, run, null, 1), SyncLogEntry.Read, ct);
             // Another node may be doing it: its end is seen by looking.
             await Task.WhenAny(finished, Task.Delay(left < SyncSignal.Look ? left : SyncSignal.Look, time, ct));
             ct.ThrowIfCancellationRequested();

@@ -17,8 +17,14 @@ internal static partial class SyncLog
     [LoggerMessage(4003, LogLevel.Error, "Sync {Run} of integration {Integration} broke: {What}")]
     public static partial void Broke(this ILogger log, Guid run, Guid integration, string what);
 
-    [LoggerMessage(4004, LogLevel.Warning, "The worker cannot reach the database ({What}); it goes on trying")]
-    public static partial void DatabaseAway(this ILogger log, string what);
+    [LoggerMessage(4004, LogLevel.Warning, "The worker cannot reach the database ({What}, for {Seconds} s); it goes on trying")]
+    public static partial void DatabaseAway(this ILogger log, string what, int seconds);
+
+    [LoggerMessage(4006, LogLevel.Information, "The worker reaches the database again, after {Seconds} s")]
+    public static partial void DatabaseBack(this ILogger log, int seconds);
+
+    [LoggerMessage(4007, LogLevel.Information, "{Count} syncs were cut when the program ended last; they are taken up now")]
+    public static partial void LeasesReleased(this ILogger log, int count);
 
     [LoggerMessage(4005, LogLevel.Debug, "Sync {Run} of integration {Integration}: nothing new, {Requests} requests")]
     public static partial void Idle(this ILogger log, Guid run, Guid integration, int requests);

@@ -11,24 +11,22 @@ namespace Lockstep.Server.Integrations;
 /// <summary>Takes up due integrations from the start of the server to its end, beside every other node.</summary>
 /// <remarks>
 /// <code>
-///   claim (lease, SKIP LOCKED) -> load as its user -> slot of its host -> slot of this node -> run -> finish (fenced)
-///                                                     busy for long: give back
+///   claim (lease, SKIP LOCKED) -> load as its user, narrowed to it -> places of its owner, server, this node -> run -> finish (fenced)
+///                                                                     busy: give back
 /// </code>
-/// What is claimed and waits for a busy host takes no slot of this node, so that a slow server delays nobody else.
 /// </remarks>
 internal sealed class SyncWorker(
     DueWork due, SyncRunner runner, SyncSignal signal, IntegrationOptions options, TimeProvider time, ILogger<SyncWorker> log) : BackgroundService
 {
-    /// <summary>Claimed at once, for each slot of this node.</summary>
-    private const int ClaimedPerSlot = 4;
-
     private static readonly Histogram<double> Lag = Meters.Lockstep.CreateHistogram<double>(
         "lockstep.sync.lag", "s", "How long due integrations waited for a worker");
 
-    private readonly HostSlots hosts = new(options.ParallelPerHost);
-    private readonly SemaphoreSlim slots = new(options.Parallel);
+    private readonly RunPlaces places = new(options, time);
+    private readonly DatabaseTrouble trouble = new(time, log);
+    private readonly SyncGauges gauges = new(due, time);
     private readonly ConcurrentDictionary<Guid, Task> running = new();
     private readonly CancellationTokenSource cut = new();
+    private bool released = !options.OnlyNode;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -38,10 +36,8 @@ internal sealed class SyncWorker(
             options.Heartbeat();
             try
             {
-                var free = (options.Parallel * ClaimedPerSlot) - running.Count;
-                var claimed = free > 0 ? await due.Claim(free, stoppingToken) : [];
-                foreach (var work in claimed)
-                    Begin(work);
+                await Round(stoppingToken);
+                trouble.Back();
                 await signal.WaitForWork(time, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -50,7 +46,7 @@ internal sealed class SyncWorker(
             }
             catch (NpgsqlException e)
             {
-                log.DatabaseAway(e.SqlState ?? e.GetType().Name);
+                trouble.Away(e.SqlState ?? e.GetType().Name);
                 await Task.Delay(SyncSignal.Look, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -60,8 +56,25 @@ internal sealed class SyncWorker(
     public override void Dispose()
     {
         cut.Dispose();
-        slots.Dispose();
+        places.Dispose();
         base.Dispose();
+    }
+
+    private async Task Round(CancellationToken ct)
+    {
+        if (!released)
+        {
+            // Killed, this process left leases that nobody else would let run out.
+            if (await due.ReleaseAll(ct) is > 0 and var count)
+                log.LeasesReleased(count);
+            released = true;
+        }
+        if (places.Free(running.Count) is > 0 and var free)
+        {
+            foreach (var work in await due.Claim(free, ct))
+                Begin(work);
+        }
+        await gauges.Refresh(ct);
     }
 
     private void Begin(Work work)
@@ -93,7 +106,7 @@ internal sealed class SyncWorker(
         catch (NpgsqlException e)
         {
             // The lease runs out by itself, and the work is taken up again.
-            log.DatabaseAway(e.SqlState ?? e.GetType().Name);
+            trouble.Away(e.SqlState ?? e.GetType().Name);
         }
     }
 
@@ -106,36 +119,15 @@ internal sealed class SyncWorker(
             await Finish(work, gone, TimeSpan.FromSeconds(SyncSchedule.Default));
             return;
         }
-        using var host = await HostSlot(integration.Config.Address.Host, lease.Held);
-        if (host is null)
-        {
-            await due.HandBack(work, options.HostPatience * (1 + Random.Shared.NextDouble()), lease.Held);
-            return;
-        }
-        await slots.WaitAsync(lease.Held);
-        try
-        {
-            var report = await runner.Run(work, integration, lease);
-            await Finish(work, report, TimeSpan.FromSeconds(integration.Schedule.IntervalSeconds));
-        }
-        finally
-        {
-            slots.Release();
-        }
+        var busy = await places.Carry(integration.Config.Address.Authority, work.Owner, () => Run(work, integration, lease), lease.Held);
+        if (busy is { } pause)
+            await due.HandBack(work, pause, lease.Held);
     }
 
-    private async Task<IDisposable?> HostSlot(string host, CancellationToken ct)
+    private async Task Run(Work work, Integration integration, HeldLease lease)
     {
-        var began = time.GetTimestamp();
-        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50), time);
-        while (true)
-        {
-            if (hosts.TryTake(host) is { } slot)
-                return slot;
-            if (time.GetElapsedTime(began) >= options.HostPatience)
-                return null;
-            await tick.WaitForNextTickAsync(ct);
-        }
+        var report = await runner.Run(work, integration, lease);
+        await Finish(work, report, TimeSpan.FromSeconds(integration.Schedule.IntervalSeconds));
     }
 
     private async Task Finish(Work work, SyncReport report, TimeSpan interval)

@@ -138,6 +138,60 @@ public sealed class WorkerTests(SyncedApp synced, PostgresServer postgres) : ICl
         (await synced.App.ScalarAsync<long>("SELECT count(*) FROM lockstep.integrations WHERE id = $1 AND lease_owner IS NOT NULL", id)).ShouldBe(0);
     }
 
+    [Fact]
+    public async Task The_one_node_of_a_private_database_need_not_wait_for_leases_of_the_dead()
+    {
+        await using var database = await OwnDatabaseAsync();
+        await new DueWork(database.Serving, "dead").Claim(10, Ct);
+        var due = new DueWork(database.Serving, "born");
+
+        (await due.Claim(10, Ct)).ShouldBeEmpty();
+        (await due.ReleaseAll(Ct)).ShouldBe(1);
+        (await due.ReleaseAll(Ct)).ShouldBe(0);
+        (await due.Claim(10, Ct)).ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public async Task The_overview_counts_every_state_and_what_waits()
+    {
+        await using var database = await OwnDatabaseAsync();
+        var due = new DueWork(database.Serving, "one");
+        await database.ExecuteAsync("UPDATE lockstep.integrations SET next_sync_at = now() - interval '90 seconds'");
+        var waiting = await Active();
+        (waiting with { Waited = 0 }).ShouldBe(new WorkState("active", 1, 0, 1, 0));
+        waiting.Waited.ShouldBeInRange(90, 120);
+
+        var work = (await due.Claim(10, Ct)).ShouldHaveSingleItem();
+        (await Active()).ShouldBe(new WorkState("active", 1, 1, 0, 0));
+
+        await due.Finish(work, SyncReport.Failed(new SyncFailure(FailureKind.Unauthorized, "x", "X.")), new NextRun(TimeSpan.Zero, PauseReasons.Unauthorized, null), Ct);
+        var states = await due.Overview(Ct);
+        states.Count.ShouldBe(4);
+        states.Single(state => state.State == "paused").Integrations.ShouldBe(1);
+        states.Sum(state => state.Overdue).ShouldBe(0);
+
+        async Task<WorkState> Active() => (await due.Overview(Ct)).Single(state => state.State == "active");
+    }
+
+    [Fact]
+    public async Task Metrics_tell_how_the_work_stands()
+    {
+        var text = "";
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        for (var look = 0; look < 600 && !text.Contains("lockstep_sync_overdue ", StringComparison.Ordinal); look++)
+        {
+            await tick.WaitForNextTickAsync(Ct);
+            text = await synced.App.Anonymous().GetStringAsync("/metrics", Ct);
+        }
+
+        text.ShouldContain("# TYPE lockstep_sync_integrations gauge");
+        foreach (var state in new[] { "active", "error", "paused", "disabled" })
+            text.ShouldContain($"lockstep_sync_integrations{{state=\"{state}\"}} ");
+        text.ShouldContain("lockstep_sync_overdue_longest_seconds ");
+        text.ShouldContain("lockstep_sync_running ");
+        text.ShouldContain("le=\"600\"");
+    }
+
     private Task<long> DueAsync(Guid id) => synced.App.ScalarAsync<long>(
         "WITH u AS (UPDATE lockstep.integrations SET next_sync_at = now() WHERE id = $1 RETURNING 1) SELECT count(*) FROM u", id);
 

@@ -115,10 +115,8 @@ public sealed partial class KilledWhileSyncingTests : IAsyncLifetime
         await installation.NothingRunsAsync();
         if (meanwhile is not null)
             await meanwhile();
+        // The dead node's lease would run out after 30 s; on a database of its own the program need not wait.
         running = await installation.ServeAsync();
-        // The dead node's lease runs out after 30 s; that time passes here.
-        await installation.ScalarAsync<long>(
-            "WITH past AS (UPDATE lockstep.integrations SET lease_until = now() WHERE lease_owner IS NOT NULL RETURNING 1) SELECT count(*) FROM past");
         return running.Client(token);
     }
 

@@ -41,7 +41,7 @@ internal sealed class CaldavTraffic(HttpMessageInvoker pool) : HttpMessageInvoke
         "lockstep.caldav.requests", description: "Requests sent to calendar servers");
 
     private static readonly Counter<long> AllBytes = Meters.Lockstep.CreateCounter<long>(
-        "lockstep.caldav.bytes", "By", "Bytes of the bodies sent to and announced by calendar servers");
+        "lockstep.caldav.bytes", "By", "Bytes of the bodies sent to and read from calendar servers");
 
     private int requests;
     private int writes;
@@ -59,9 +59,11 @@ internal sealed class CaldavTraffic(HttpMessageInvoker pool) : HttpMessageInvoke
         AllRequests.Add(1, new KeyValuePair<string, object?>("method", request.Method.Method));
         AllBytes.Add(request.Content?.Headers.ContentLength ?? 0, new KeyValuePair<string, object?>("direction", "sent"));
         var answer = await base.SendAsync(request, cancellationToken);
-        AllBytes.Add(answer.Content.Headers.ContentLength ?? 0, new KeyValuePair<string, object?>("direction", "received"));
+        answer.Content = new CountedContent(answer.Content, Received);
         return answer;
     }
+
+    private static void Received(int bytes) => AllBytes.Add(bytes, new KeyValuePair<string, object?>("direction", "received"));
 
     private sealed class Forward(HttpMessageInvoker pool) : HttpMessageHandler
     {
