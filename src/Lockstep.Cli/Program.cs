@@ -7,6 +7,7 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     TokenCommand.Create(),
     MigrateCommand.Create(),
     UserCommand.Create(),
+    IcsCommand.Create(),
 };
 // Ctrl-C and SIGTERM belong to the commands: serving drains first.
 var parsed = root.Parse(args);

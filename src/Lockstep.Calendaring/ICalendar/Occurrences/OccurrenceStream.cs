@@ -75,7 +75,7 @@ internal abstract class OccurrenceStream
         }
 
         /// <summary>A start in a gap moves on by as much; one gap, in Samoa, had a day. Rules of minutes cannot look back that far.</summary>
-        private static long Margin(EventView master) =>
+        public static long Margin(EventView master) =>
             master.Rules.Exists(rule => rule.Frequency < Frequency.Hourly) ? 3 * 3600 : 2 * Civil.SecondsPerDay;
 
         protected override Occurrence? Next()

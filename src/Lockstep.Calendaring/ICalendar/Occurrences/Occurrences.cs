@@ -11,6 +11,10 @@ public static class Occurrences
     /// <summary>Work for a whole document.</summary>
     private const int WorkPerDocument = 4_000_000;
 
+    // Later or earlier than any time that iCalendar can write, on any clock.
+    private static readonly Instant First = Instant.FromUtc(1, 1, 1, 0, 0);
+    private static readonly Instant Last = Instant.FromUtc(9999, 12, 31, 0, 0);
+
     /// <summary>
     /// The occurrences of all VEVENTs that overlap the window, in the order of their start, made while they are read.
     /// Those that begin before the window and end in it are among them; times are not clipped.
@@ -24,6 +28,35 @@ public static class Occurrences
         ArgumentNullException.ThrowIfNull(document);
         ArgumentNullException.ThrowIfNull(userZone);
         return Read(document, Window.Of(window), userZone, report ?? new ExpansionReport(), shared);
+    }
+
+    /// <summary>The occurrence that a RECURRENCE-ID names, be it the rule's or an override's.</summary>
+    /// <param name="recurrenceId">By instant; without a zone it is on the clock of the event's DTSTART.</param>
+    /// <returns>Null when the event has no such instance, or an EXDATE takes it out.</returns>
+    public static Occurrence? Find(CalendarDocument document, CalendarTime recurrenceId, DateTimeZone userZone, ExpansionBudget? shared = null)
+    {
+        ArgumentNullException.ThrowIfNull(document);
+        var zones = new ZoneResolver(document, userZone);
+        var vevents = document.ComponentsNamed("VEVENT").ToList();
+        if (vevents.Find(one => one.Property("RECURRENCE-ID"u8) is null) is { } master && Time(master, "DTSTART") is { } start)
+        {
+            if (start.IsDate != recurrenceId.IsDate)
+                return null;
+            if (recurrenceId.Form == TimeForm.Floating && start.Form != TimeForm.Floating)
+                recurrenceId = start with { Local = recurrenceId.Local };
+        }
+        var at = zones.ToInstant(recurrenceId);
+        // An override may have been moved anywhere, a THISANDFUTURE moves all that follow as far.
+        var reach = Duration.Zero;
+        foreach (var one in vevents)
+            if (Time(one, "RECURRENCE-ID") is { } id && Time(one, "DTSTART") is { } moved && (zones.ToInstant(id) == at || one.Property("RECURRENCE-ID")!.Parameter("RANGE") is not null))
+                reach = Duration.Max(reach, Abs(zones.ToInstant(moved) - zones.ToInstant(id)) + Duration.FromDays(1));
+        var window = new Interval(Instant.Max(at - reach, First), Instant.Min(at + reach + Duration.FromSeconds(1), Last));
+        return Expand(document, window, userZone, null, shared).FirstOrDefault(one => one.RecurrenceId is { } id && zones.ToInstant(id) == at);
+
+        static CalendarTime? Time(CalendarComponent component, string name) => component.Property(name) is { } line ? CalendarTime.Of(line) : null;
+
+        static Duration Abs(Duration duration) => duration < Duration.Zero ? -duration : duration;
     }
 
     private static IEnumerable<Occurrence> Read(

@@ -21,6 +21,14 @@ public sealed class ZoneResolver
     /// <summary>The zone of whoever reads: floating times and dates are his.</summary>
     public DateTimeZone UserZone { get; }
 
+    /// <summary>The zone that a name alone tells: of the tz database, or a Windows name.</summary>
+    /// <returns>Null for a name that is neither.</returns>
+    public static DateTimeZone? Find(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return KnownZones.Find(name)?.Zone;
+    }
+
     public ResolvedZone Resolve(string tzId)
     {
         if (!known.TryGetValue(tzId, out var zone))
