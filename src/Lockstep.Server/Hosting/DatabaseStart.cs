@@ -40,7 +40,9 @@ internal static class DatabaseStart
         var server = await EmbeddedPostgres.StartAsync(new EmbeddedOptions(directory) { Progress = progress }, ct);
         try
         {
-            var migrations = await Migrate(new(server.ConnectionString(EmbeddedConnection.Superuser)), null, ct);
+            var superuser = new NpgsqlConnectionStringBuilder(server.ConnectionString(EmbeddedConnection.Superuser));
+            var migrations = await Migrate(superuser, null, ct);
+            await RootKeyFunction.Install(superuser, server.RootKey, progress, ct);
             var database = await Serve(
                 new(server.ConnectionString(Roles.App)), new(server.ConnectionString(Roles.Service)), null, ct);
             return new StartedDatabase(database, server, migrations);

@@ -89,6 +89,26 @@ internal static class Roles
                 CREATE SCHEMA auth AUTHORIZATION lockstep_owner;
                 COMMENT ON SCHEMA auth IS 'Users, by the names that Supabase uses.';
             END IF;
+            -- Where somebody else's vault is there already, ours stands beside it (docs/sql-vault.md).
+            IF to_regnamespace('vault') IS NULL THEN
+                CREATE SCHEMA vault AUTHORIZATION lockstep_owner;
+                COMMENT ON SCHEMA vault IS 'Secrets for those who call PostgreSQL directly; only through its functions.';
+            ELSIF to_regnamespace('lockstep_vault') IS NULL AND NOT EXISTS (
+                      SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = 'vault' AND pg_get_userbyid(n.nspowner) = 'lockstep_owner') THEN
+                CREATE SCHEMA lockstep_vault AUTHORIZATION lockstep_owner;
+                COMMENT ON SCHEMA lockstep_vault IS 'Secrets for those who call PostgreSQL directly; only through its functions.';
+            END IF;
+            -- For these functions alone; without it they answer vault_locked, and everything else works.
+            IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_extension e WHERE e.extname = 'pgcrypto')
+               AND EXISTS (SELECT 1 FROM pg_catalog.pg_available_extensions a WHERE a.name = 'pgcrypto') THEN
+                CREATE SCHEMA IF NOT EXISTS extensions;
+                CREATE EXTENSION pgcrypto SCHEMA extensions;
+            END IF;
+            IF EXISTS (SELECT 1 FROM pg_catalog.pg_extension e
+                       WHERE e.extname = 'pgcrypto' AND NOT has_schema_privilege('lockstep_owner', e.extnamespace, 'USAGE')) THEN
+                EXECUTE format('GRANT USAGE ON SCHEMA %s TO lockstep_owner',
+                    (SELECT e.extnamespace::regnamespace FROM pg_catalog.pg_extension e WHERE e.extname = 'pgcrypto'));
+            END IF;
             SET LOCAL ROLE lockstep_owner;
             IF to_regclass('lockstep.schema_migrations') IS NULL THEN
                 CREATE TABLE lockstep.schema_migrations (

@@ -33,6 +33,9 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     /// <summary>Where the database's files really are: the data directory's folder <c>postgres</c>, or where that links to.</summary>
     public string Folder => _home.Folder;
 
+    /// <summary>Where the root key of the SQL vault is kept: beside the cluster, not in it.</summary>
+    public RootKeyFile RootKey => new(Path.Combine(_home.Folder, RootKeyFile.Name), _home.User);
+
     /// <summary>Completes with the server's exit code when it ended, by <see cref="StopAsync"/> or by itself.</summary>
     public Task<int> Exited => _postmaster.Exited;
 
