@@ -123,9 +123,12 @@ internal static class DatabaseStart
     /// <summary>Statements are prepared once a connection, unless the address says otherwise (a pooler in transaction mode wants 0).</summary>
     private static NpgsqlConnectionStringBuilder Tuned(NpgsqlConnectionStringBuilder address) => new(address.ConnectionString)
     {
-        MaxAutoPrepare = address.ContainsKey("Max Auto Prepare") ? address.MaxAutoPrepare : 100,
+        // ShouldSerialize tells what the address says; ContainsKey is true for every keyword that exists.
+        MaxAutoPrepare = address.ShouldSerialize("Max Auto Prepare") ? address.MaxAutoPrepare : 100,
         AutoPrepareMinUsages = 2,
-        MaxPoolSize = address.ContainsKey("Maximum Pool Size") ? address.MaxPoolSize : 40,
+        // Nothing outlives a transaction: contexts are transaction-local, and no statement of ours sets, locks or listens for a session.
+        NoResetOnClose = true,
+        MaxPoolSize = address.ShouldSerialize("Maximum Pool Size") ? address.MaxPoolSize : 40,
     };
 
     private static NpgsqlConnectionStringBuilder As(NpgsqlConnectionStringBuilder address, string role, Secret password) =>
