@@ -47,9 +47,16 @@ public sealed class DavProbe(Uri home, string user, string password)
     /// <summary>Stores a raw .ics, over whatever stands there.</summary>
     public async Task PutAsync(string path, string ics, CancellationToken ct)
     {
+        if (!await TryPutAsync(path, ics, ct))
+            throw new InvalidOperationException($"PUT {path} was refused.");
+    }
+
+    /// <returns>False when the server refuses it.</returns>
+    public async Task<bool> TryPutAsync(string path, string ics, CancellationToken ct)
+    {
         using var content = new StringContent(ics, Encoding.UTF8, "text/calendar");
         using var answer = await SendAsync(HttpMethod.Put, path, content, ct);
-        Require(answer, "PUT " + path);
+        return answer.IsSuccessStatusCode;
     }
 
     /// <returns>Null when it is not there.</returns>
