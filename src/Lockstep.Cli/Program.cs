@@ -8,6 +8,7 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     MigrateCommand.Create(),
     UserCommand.Create(),
     IcsCommand.Create(),
+    AuditCommand.Create(),
 };
 // Ctrl-C and SIGTERM belong to the commands: serving drains first.
 var parsed = root.Parse(args);

@@ -17,4 +17,6 @@ internal static class SharedOptions
         Description = "Use this PostgreSQL (15 or newer) instead of the embedded one: a login that may create roles. Also LOCKSTEP_DATABASE_URL",
         HelpName = "CONN",
     };
+
+    public static Option<bool> Json() => new("--json") { Description = "Print JSON instead of text" };
 }

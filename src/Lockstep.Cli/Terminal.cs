@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Lockstep.Server;
+using Lockstep.Server.Hosting;
 
 namespace Lockstep.Cli;
 
@@ -39,6 +40,19 @@ internal static class Terminal
             stop.Cancel();
         }
     }
+
+    /// <summary>Runs a command that needs vault or audit, beside a server that runs or does not.</summary>
+    public static Task<int> OnWorkbench(string? directory, string? database, Func<Workbench, CancellationToken, Task<int>> work) => Run(async stop =>
+    {
+        var settings = Settings.Load(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
+        await using var bench = await Workbench.Open(settings, Note, stop);
+        return await work(bench, stop);
+    });
+
+    /// <summary>A line of progress on standard error that is written over; nothing where nobody looks.</summary>
+    public static Action<long, long> Progress(string what) => Console.IsErrorRedirected
+        ? static (_, _) => { }
+    : (done, all) => Console.Error.Write(done >= all ? $"\r\u001b[K" : $"\r\u001b[K{done} of {all} {what}");
 
     public static void Note(string text) => Console.Error.WriteLine(text);
 

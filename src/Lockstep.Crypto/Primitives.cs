@@ -1,11 +1,13 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Numerics;
 using System.Security.Cryptography;
 
 namespace Lockstep.Crypto;
 
 /// <summary>
 /// Every call of a cryptographic primitive in this library, so that all of them can be reviewed on one page.
-/// AES-256-GCM (NIST SP 800-38D), HKDF (RFC 5869), HMAC (RFC 2104), PBKDF2 (RFC 8018 section 5.2), each over SHA-256.
+/// AES-256-GCM (NIST SP 800-38D), HKDF (RFC 5869), HMAC (RFC 2104), PBKDF2 (RFC 8018 section 5.2), each over SHA-256; ECDSA on P-256 (FIPS 186-5).
 /// </summary>
 internal static class Primitives
 {
@@ -20,6 +22,12 @@ internal static class Primitives
 
     /// <summary>SHA-256 and HMAC-SHA-256.</summary>
     public const int HashBytes = 32;
+
+    /// <summary>How many bytes <see cref="EcdsaFrom"/> takes: 128 bits more than the order has, so that no scalar is noticeably likelier.</summary>
+    public const int EcdsaSeedBytes = 48;
+
+    private static readonly BigInteger P256Order = BigInteger.Parse(
+        "00FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551", NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     public static void Random(Span<byte> destination) => RandomNumberGenerator.Fill(destination);
 
@@ -76,6 +84,44 @@ internal static class Primitives
         Justification = "SCRAM fixes the count; the passwords derived here are 256-bit keys, not words.")]
     public static void Pbkdf2Sha256(ReadOnlySpan<byte> password, ReadOnlySpan<byte> salt, int iterations, Span<byte> output) =>
         Rfc2898DeriveBytes.Pbkdf2(password, salt, output, iterations, HashAlgorithmName.SHA256);
+
+    /// <summary>The private key of P-256 that 48 uniformly random bytes stand for (FIPS 186-5 section A.2.1: extra random bits, then mod n - 1, plus 1).</summary>
+    public static ECDsa EcdsaFrom(ReadOnlySpan<byte> random)
+    {
+        var scalar = (new BigInteger(random, isUnsigned: true, isBigEndian: true) % (P256Order - 1)) + 1;
+        var bytes = new byte[KeyBytes];
+        try
+        {
+            var written = scalar.GetByteCount(isUnsigned: true);
+            scalar.TryWriteBytes(bytes.AsSpan(KeyBytes - written), out _, isUnsigned: true, isBigEndian: true);
+            return ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, D = bytes });
+        }
+        finally
+        {
+            Clear(bytes);
+        }
+    }
+
+    public static byte[] EcdsaSign(ECDsa key, ReadOnlySpan<byte> message) =>
+        key.SignData(message, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+
+    /// <param name="publicKey">SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).</param>
+    /// <returns>False also when that is no key of P-256.</returns>
+    public static bool EcdsaVerify(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature)
+    {
+        using var key = ECDsa.Create();
+        try
+        {
+            key.ImportSubjectPublicKeyInfo(publicKey, out var read);
+            return read == publicKey.Length
+                && key.ExportParameters(false).Curve.Oid.Value == ECCurve.NamedCurves.nistP256.Oid.Value
+                && key.VerifyData(message, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+        }
+        catch (CryptographicException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Takes the same time wherever the first difference is.</summary>
     public static bool FixedTimeEquals(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right) =>

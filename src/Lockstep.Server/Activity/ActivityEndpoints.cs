@@ -1,9 +1,13 @@
+using System.Globalization;
+using Lockstep.Server.Activity.Chain;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
+using NodaTime;
+using NodaTime.Text;
 
 namespace Lockstep.Server.Activity;
 
@@ -13,19 +17,56 @@ internal static class ActivityEndpoints
     private const int MostPerPage = 200;
     private const int UsualPerPage = 50;
 
-    public static void MapActivity(this IEndpointRouteBuilder routes) =>
-        routes.MapGroup("/v1/activity").RequireAuthorization(Policies.UserOrService).WithTags("Activity")
-            .MapGet("", List).WithName("listActivity").WithSummary("Who did what to which secret or connection, newest first")
-            .ProducesProblem(401).ProducesProblem(422);
+    public static void MapActivity(this IEndpointRouteBuilder routes)
+    {
+        var group = routes.MapGroup("/v1/activity").RequireAuthorization(Policies.UserOrService).WithTags("Activity").ProducesProblem(401).ProducesProblem(422);
+        group.MapGet("", List).WithName("listActivity").WithSummary("Who did what to which secret or connection, newest first");
+        group.MapGet("/checkpoints", Checkpoints).RequireAuthorization(Policies.Service).WithName("listCheckpoints")
+            .WithSummary("Signed checkpoints of the audit, oldest first, to be kept elsewhere").ProducesProblem(403);
+    }
 
+    /// <param name="from">This instant and later.</param>
+    /// <param name="to">Before this instant.</param>
     private static async Task<Results<Ok<Page<ActivityView>>, ProblemHttpResult>> List(
         TenantSession session,
         CancellationToken ct,
         string? action = null,
+        string? entityType = null,
         Guid? entityId = null,
+        Guid? workspaceId = null,
+        string? from = null,
+        string? to = null,
         long? after = null,
-        int limit = UsualPerPage) =>
-        limit is < 1 or > MostPerPage
-            ? Problems.Invalid("limit", $"is {limit}; it goes from 1 to {MostPerPage}.")
-            : TypedResults.Ok(await ActivityLog.List(session, new ActivityFilter(action, entityId, after, limit), ct));
+        int limit = UsualPerPage)
+    {
+        var errors = new FieldErrors();
+        errors.Require(limit is >= 1 and <= MostPerPage, "limit", $"is {limit}; it goes from 1 to {MostPerPage}.");
+        var since = Time(errors, "from", from);
+        var until = Time(errors, "to", to);
+        return errors.Any
+            ? Problems.Invalid(errors.All)
+            : TypedResults.Ok(await ActivityLog.List(session, new ActivityFilter(action, entityType, entityId, workspaceId, since, until, after, limit), ct));
+    }
+
+    private static async Task<Results<Ok<Page<Checkpoint>>, ProblemHttpResult>> Checkpoints(
+        AuditChain chain, CancellationToken ct, long after = 0, int limit = UsualPerPage)
+    {
+        if (limit is < 1 or > MostPerPage)
+            return Problems.Invalid("limit", $"is {limit}; it goes from 1 to {MostPerPage}.");
+        var found = await chain.Checkpoints(after, limit + 1, ct);
+        return TypedResults.Ok(found.Count > limit
+            ? new Page<Checkpoint>(found[..limit], found[limit - 1].Position.ToString(CultureInfo.InvariantCulture))
+            : new Page<Checkpoint>(found, null));
+    }
+
+    private static Instant? Time(FieldErrors errors, string field, string? text)
+    {
+        if (text is null)
+            return null;
+        // A plus sign that was not escaped comes as a space.
+        if (OffsetDateTimePattern.Rfc3339.Parse(text.Replace(' ', '+')) is { Success: true } parsed)
+            return parsed.Value.ToInstant();
+        errors.Add(field, "is not RFC 3339 with an offset, such as 2026-03-01T09:00:00Z.");
+        return null;
+    }
 }

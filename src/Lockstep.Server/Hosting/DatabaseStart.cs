@@ -35,6 +35,28 @@ internal static class DatabaseStart
         }
     }
 
+    /// <summary>For a command beside a server that may be running: reaches its database, and changes neither schema nor passwords. An embedded
+    /// database that does not run is started, and stopped again with the command.</summary>
+    /// <exception cref="StartRefusedException">It cannot be reached.</exception>
+    public static async Task<StartedDatabase> Attach(Settings settings, Action<string> progress, CancellationToken ct)
+    {
+        if (settings.Database is { } addresses)
+        {
+            using var secret = settings.Jwt.Secret is { } own ? Secret.FromBytes(own.Span) : Secret.Random(DerivedSecrets.MinJwtSecretBytes);
+            using var app = DerivedSecrets.RolePassword(secret, Roles.App);
+            using var service = DerivedSecrets.RolePassword(secret, Roles.Service);
+            return new StartedDatabase(
+                await Serve(
+                    addresses.App ?? As(addresses.Migrator, Roles.App, app), addresses.Service ?? As(addresses.Migrator, Roles.Service, service), null, ct),
+                null,
+                []);
+        }
+        return EmbeddedPostgres.FindRunning(settings.DataDirectory) is { } running
+            ? new StartedDatabase(
+                await Serve(new(running.ConnectionString(Roles.App)), new(running.ConnectionString(Roles.Service)), null, ct), null, [])
+            : await Start(settings, progress, ct);
+    }
+
     private static async Task<StartedDatabase> OpenEmbedded(string directory, Action<string> progress, CancellationToken ct)
     {
         var server = await EmbeddedPostgres.StartAsync(new EmbeddedOptions(directory) { Progress = progress }, ct);
@@ -110,7 +132,7 @@ internal static class DatabaseStart
         {
             await database.DisposeAsync();
             throw e is PostgresException refused
-                ? new StartRefusedException($"PostgreSQL at {Name(app)} refused a serving login: {refused.MessageText} ({refused.SqlState}). Check {DatabaseAddresses.AppSetting}, {DatabaseAddresses.ServiceSetting} and pg_hba.conf.", e)
+                ? new StartRefusedException($"PostgreSQL at {Name(app)} refused a serving login: {refused.MessageText} ({refused.SqlState}). Check {DatabaseAddresses.AppSetting}, {DatabaseAddresses.ServiceSetting} and pg_hba.conf; where both are left out, that LOCKSTEP_JWT_SECRET is the server's.", e)
                 : Unreachable(app, e);
         }
         catch

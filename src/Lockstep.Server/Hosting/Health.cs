@@ -1,4 +1,5 @@
 using Lockstep.Crypto;
+using Lockstep.Server.Activity.Chain;
 using Lockstep.Server.Postgres;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -10,7 +11,7 @@ using Npgsql;
 namespace Lockstep.Server.Hosting;
 
 /// <param name="Status"><c>ok</c>; <c>degraded</c> when something is missing that most calls do without; <c>down</c>.</param>
-/// <param name="Checks">By name (<c>database</c>, <c>keys</c>, <c>workers</c>): <c>ok</c>, or what is wrong.</param>
+/// <param name="Checks">By name (<c>database</c>, <c>keys</c>, <c>workers</c>, <c>audit</c>): <c>ok</c>, or what is wrong.</param>
 internal sealed record HealthView(string Status, string Service, Instant Timestamp, IReadOnlyDictionary<string, string> Checks);
 
 /// <summary>When a background loop last came round; the health check asks whether it still does.</summary>
@@ -42,7 +43,7 @@ internal static class Health
     private static Ok<HealthView> Live(TimeProvider time) => TypedResults.Ok(View("ok", new Dictionary<string, string>(), time));
 
     private static async Task<Results<Ok<HealthView>, JsonHttpResult<HealthView>>> Check(
-        Database database, KeyState keys, WorkerPulse workers, TimeProvider time, CancellationToken ct)
+        Database database, KeyState keys, WorkerPulse workers, SealWatch audit, TimeProvider time, CancellationToken ct)
     {
         var reachable = await Reachable(database, ct);
         var checks = new Dictionary<string, string>
@@ -50,10 +51,11 @@ internal static class Health
             ["database"] = reachable ? "ok" : "does not answer",
             ["keys"] = keys.Ring is null ? "vault locked: no master key" : "ok",
             ["workers"] = workers.Alive ? "ok" : "have not come round for two minutes",
+            ["audit"] = audit.Alarm ?? "ok",
         };
         if (!reachable || !workers.Alive)
             return TypedResults.Json(View("down", checks, time), statusCode: 503);
-        return TypedResults.Ok(View(keys.Ring is null ? "degraded" : "ok", checks, time));
+        return TypedResults.Ok(View(keys.Ring is null || audit.Alarm is not null ? "degraded" : "ok", checks, time));
     }
 
     private static HealthView View(string status, IReadOnlyDictionary<string, string> checks, TimeProvider time) =>

@@ -16,6 +16,7 @@ internal static class Slices
 {
     public static void Add(IServiceCollection services, Settings settings)
     {
+        services.AddActivity();
         services.AddVault(new VaultOptions(settings.Keys, settings.RevealLimit));
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt));

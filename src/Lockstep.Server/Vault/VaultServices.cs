@@ -1,4 +1,5 @@
 using Lockstep.Crypto;
+using Lockstep.Server.Activity.Chain;
 using Lockstep.Server.Vault.Keys;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,6 +19,8 @@ internal static class VaultServices
         .AddSingleton<SyncAudit>()
         .AddSingleton<CredentialVault>()
         .AddSingleton<VaultStartCheck>()
+        .AddSingleton<AuditKeys>()
+        .AddSingleton<AuditSigner>(provider => provider.GetRequiredService<AuditKeys>().Open)
         .ConfigureAll<OpenApiOptions>(openApi => openApi.AddSchemaTransformer((schema, context, _) =>
         {
             // A member with a converter of its own says nothing of its shape; on the wire a secret is a string.

@@ -1,6 +1,8 @@
 using System.Net;
+using Lockstep.Server.Activity.Chain;
 using Lockstep.Tests.Support;
 using Lockstep.Tests.Vault;
+using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
 using Xunit;
 
@@ -44,4 +46,60 @@ public sealed class ActivityTests(LockstepApp app) : IClassFixture<LockstepApp>
         await app.As("reader-of-none").GetAsync("/v1/credentials").ShouldBeAsync(System.Net.HttpStatusCode.OK);
         (await app.AsService(app.UserId("reader-of-none")).ActionsAsync(id)).ShouldBeEmpty();
     }
+
+    [Fact]
+    public async Task Lines_are_found_by_action_thing_kind_and_time()
+    {
+        var client = app.As("finder");
+        var id = (await client.StoreAsync("k", "a-secret-value")).Id();
+        await client.ValueAsync(id);
+        await client.StoreAsync("other", "a-secret-value");
+        (await CountAsync(client, "")).ShouldBe(3);
+        (await CountAsync(client, $"entityId={id}")).ShouldBe(2);
+        (await CountAsync(client, "action=CREDENTIAL_ACCESSED")).ShouldBe(1);
+        (await CountAsync(client, "entityType=credential")).ShouldBe(3);
+        (await CountAsync(client, "entityType=integration")).ShouldBe(0);
+        var middle = (await client.GetAsync("/v1/activity?action=CREDENTIAL_ACCESSED").ShouldBeAsync(HttpStatusCode.OK))["items"]![0]!.Text("occurredAt");
+        (await CountAsync(client, $"from={middle}")).ShouldBe(2);
+        (await CountAsync(client, $"to={middle}")).ShouldBe(1);
+        (await CountAsync(client, $"from={middle}&to={middle}")).ShouldBe(0);
+        (await CountAsync(client, "from=2020-01-01T00:00:00+04:00")).ShouldBe(3);
+        var wrong = await client.GetAsync("/v1/activity?from=yesterday&to=2026-01-01&limit=0").ShouldBeProblemAsync(422, "invalid_request");
+        wrong["errors"]!.AsObject().Select(error => error.Key).ShouldBe(["limit", "from", "to"], ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task Admins_read_the_lines_of_their_workspace_and_members_do_not()
+    {
+        var owner = app.As("audit-owner");
+        var workspace = (await owner.PostAsync("/v1/workspaces", new { name = "audited" }).ShouldBeAsync(HttpStatusCode.Created)).Id();
+        foreach (var role in new[] { "admin", "member" })
+        {
+            await app.As($"audit-{role}").GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK);
+            await owner.PostAsync($"/v1/workspaces/{workspace}/members", new { userId = app.UserId($"audit-{role}"), role }).ShouldBeAsync(HttpStatusCode.OK);
+        }
+        var id = (await owner.StoreForAsync(workspace, "shared", "a-secret-value")).Id();
+        (await CountAsync(app.As("audit-admin"), $"workspaceId={workspace}&entityId={id}")).ShouldBe(1);
+        (await CountAsync(app.As("audit-member"), $"workspaceId={workspace}")).ShouldBe(0);
+        (await CountAsync(app.As("audit-stranger"), $"workspaceId={workspace}")).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Checkpoints_are_the_operators_to_keep()
+    {
+        await app.As("curious-of-checkpoints").GetAsync("/v1/activity/checkpoints").ShouldBeProblemAsync(403, "role_required");
+        await app.As("checkpointed").StoreAsync("k", "a-secret-value");
+        var chain = app.Services.GetRequiredService<AuditChain>();
+        Checkpoint? signed = null;
+        // The server's own sealer may be at it.
+        for (var tries = 0; tries < 100 && signed is null; tries++)
+            signed = await chain.Sign(await chain.SealAll(TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
+        var listed = await app.AsService().GetAsync("/v1/activity/checkpoints").ShouldBeAsync(HttpStatusCode.OK);
+        listed["items"]!.AsArray().Select(item => item!.Text("signature")).ShouldContain(signed.ShouldNotBeNull().Signature);
+        await app.AsService().GetAsync("/v1/activity/checkpoints?limit=0").ShouldBeProblemAsync(422, "invalid_request");
+        (await app.Anonymous().GetAsync("/health").ShouldBeAsync(HttpStatusCode.OK))["checks"]!.Text("audit").ShouldBe("ok");
+    }
+
+    private static async Task<int> CountAsync(HttpClient client, string query) =>
+        (await client.GetAsync($"/v1/activity?{query}").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Count;
 }

@@ -42,6 +42,8 @@ internal static class TenantRows
     public static readonly string[] WithoutTenants =
     [
         "lockstep.schema_migrations", // No login but the migrator sees it.
+        "lockstep.activity_seals", "lockstep.activity_checkpoints", "lockstep.audit_keys", // Hashes and signatures; the service login reads them.
+        "lockstep.activity_sealer", // No login but the migrator sees it.
     ];
 
     private const string Owner = "user_id, workspace_id";
