@@ -76,6 +76,15 @@ public sealed class CalendarComponent : CalendarNode
         return null;
     }
 
+    /// <summary>The same lines, byte for byte, to stand in another place.</summary>
+    internal CalendarComponent Copy(CalendarDocument document)
+    {
+        var copy = new CalendarComponent(Name, begin?.Reread(begin.Raw), document) { End = End?.Reread(End.Raw) };
+        foreach (var node in nodes)
+            copy.Add(node is CalendarComponent inner ? inner.Copy(document) : ((ContentLine)node).Reread(((ContentLine)node).Raw));
+        return copy;
+    }
+
     internal void Add(CalendarNode node)
     {
         node.Parent = this;

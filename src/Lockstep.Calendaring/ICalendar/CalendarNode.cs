@@ -13,6 +13,14 @@ public abstract class CalendarNode
     /// <summary>Null at the top of a document.</summary>
     public CalendarComponent? Parent { get; internal set; }
 
+    /// <summary>Its bytes as they stand in the text.</summary>
+    public byte[] ToBytes()
+    {
+        var output = new ArrayBufferWriter<byte>(256);
+        WriteTo(output);
+        return output.WrittenSpan.ToArray();
+    }
+
     internal abstract void WriteTo(IBufferWriter<byte> output);
 
     /// <summary>Whether the last byte ends a line; what follows must begin on a line of its own.</summary>

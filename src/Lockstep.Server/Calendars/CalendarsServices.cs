@@ -7,11 +7,13 @@ internal static class CalendarsServices
 {
     /// <summary>Needs ChangeSync's <c>ChangeLog</c> and a <see cref="TimeProvider"/>.</summary>
     public static IServiceCollection AddCalendars(this IServiceCollection services) =>
-        services.AddSingleton<EventChanges>().AddSingleton<EventStore>().AddSingleton<CalendarMirror>();
+        services.AddSingleton<EventChanges>().AddSingleton<EventEdits>().AddSingleton<EventStore>().AddSingleton<OccurrenceStore>().AddSingleton<CalendarMirror>();
 
     public static void MapCalendars(this IEndpointRouteBuilder routes)
     {
         EventEndpoints.Map(routes);
+        EventResourceEndpoints.Map(routes);
+        OccurrenceEndpoints.Map(routes);
         MatterEndpoints.Map(routes);
         ConflictEndpoints.Map(routes);
     }

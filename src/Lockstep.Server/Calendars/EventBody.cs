@@ -4,8 +4,12 @@ using Lockstep.Server.Tenancy;
 
 namespace Lockstep.Server.Calendars;
 
-/// <summary>An event as a request writes it. In a PATCH what is left out stays, and null clears; a POST needs summary, start and end.</summary>
-internal sealed class EventBody
+/// <summary>An event as it is to be made: summary, start and end are needed.</summary>
+[Needs("summary", "start", "end")]
+internal sealed class NewEventBody : EventBody;
+
+/// <summary>What is to change of an event: what is left out stays, and null clears.</summary>
+internal class EventBody
 {
     private readonly HashSet<string> given = new(StringComparer.Ordinal);
 
@@ -21,15 +25,20 @@ internal sealed class EventBody
     public string? Location { get; init => field = Give(value, nameof(Location)); }
 
     /// <summary>OPAQUE (takes time) or TRANSPARENT.</summary>
+    [OneOf("OPAQUE", "TRANSPARENT")]
     public string? Transparency { get; init => field = Give(value, nameof(Transparency)); }
 
     /// <summary>CONFIRMED, TENTATIVE or CANCELLED.</summary>
+    [OneOf("CONFIRMED", "TENTATIVE", "CANCELLED")]
     public string? Status { get; init => field = Give(value, nameof(Status)); }
 
     /// <summary>Lines of RRULE, RDATE and EXDATE (RFC 5545): <c>RRULE:FREQ=WEEKLY;BYDAY=MO</c>.</summary>
     public IReadOnlyList<string>? Recurrence { get; init => field = Give(value, nameof(Recurrence)); }
 
-    /// <summary>Our id of a calendar or its href; only when the event is made. Left out: the write target, if there is one.</summary>
+    /// <summary>
+    /// Our id of a calendar or its href. Left out when the event is made: the write target, if there is one. In a change: the event moves
+    /// there, on the servers too; null takes it off its server and keeps it here.
+    /// </summary>
     public string? CalendarId { get; init => field = Give(value, nameof(CalendarId)); }
 
     public Guid? MatterId { get; init => field = Give(value, nameof(MatterId)); }
@@ -48,7 +57,6 @@ internal sealed class EventBody
         }
         else
         {
-            errors.Require(!Has(nameof(CalendarId)), "calendarId", "An event stays in its calendar. Make a new one there and delete this one.");
             errors.Require(!Has(nameof(WorkspaceId)), "workspaceId", "An event stays with its owner. Make a new one there and delete this one.");
             errors.Require(!Has(nameof(Start)) || Start is not null, "start", "An event needs a start.");
             errors.Require(!Has(nameof(End)) || End is not null, "end", "An event needs an end.");
@@ -66,10 +74,21 @@ internal sealed class EventBody
             Given(nameof(Status), Word(errors, "status", Status, "CONFIRMED", "TENTATIVE", "CANCELLED")),
             Given(nameof(Transparency), Word(errors, "transparency", Transparency, "OPAQUE", "TRANSPARENT")),
             Given(nameof(Recurrence), Lines(errors)),
-            Given<MatterId?>(nameof(MatterId), MatterId is { } matter ? new MatterId(matter) : null));
-        if (!errors.Any && making && change.TimesProblem(null) is { } problem)
+            Given<MatterId?>(nameof(MatterId), MatterId is { } matter ? new MatterId(matter) : null),
+            making ? default : Given(nameof(CalendarId), CalendarId));
+        if (!errors.Any && making && change.TimesProblem(null, null) is { } problem)
             errors.Add("end", problem);
         return errors.Any ? null : change;
+    }
+
+    /// <summary>What it asks for of a single occurrence, or of one and all that follow; null when there are errors.</summary>
+    public EventChange? CheckOccurrence(bool andFuture, FieldErrors errors)
+    {
+        const string Whole = "belongs to the event as a whole. Change it there: PATCH /v1/events/{id}.";
+        errors.Require(andFuture || !Has(nameof(Recurrence)), "recurrence", Whole);
+        errors.Require(andFuture || !Has(nameof(MatterId)), "matterId", Whole);
+        errors.Require(!Has(nameof(CalendarId)), "calendarId", Whole);
+        return Check(making: false, errors);
     }
 
     private T? Give<T>(T? value, string name)

@@ -16,6 +16,7 @@ internal readonly record struct Given<T>(bool Is, T? Value)
 /// <param name="Description">Null removes it, as for every text.</param>
 /// <param name="End">Exclusive; of the same kind as the start.</param>
 /// <param name="Recurrence">Whole content lines; replaces all of them.</param>
+/// <param name="Calendar">Where a known event is to move: our id or the href; null: it is only here from now on.</param>
 internal sealed record EventChange(
     Given<string> Summary = default,
     Given<string> Description = default,
@@ -25,16 +26,17 @@ internal sealed record EventChange(
     Given<string> Status = default,
     Given<string> Transparency = default,
     Given<IReadOnlyList<string>> Recurrence = default,
-    Given<MatterId?> Matter = default)
+    Given<MatterId?> Matter = default,
+    Given<string> Calendar = default)
 {
     /// <summary>What is wrong with the times together; null when they fit.</summary>
-    /// <param name="current">The event that is changed; null for a new one.</param>
-    public string? TimesProblem(EventFacts? current)
+    /// <param name="currentStart">Of what is changed; null for a new event.</param>
+    public string? TimesProblem(CalendarTime? currentStart, CalendarTime? currentEnd)
     {
-        var start = Start.Or(current?.Start ?? default);
-        if (!End.Is && (current is null || start.IsDate == current.Start.IsDate))
+        var start = Start.Or(currentStart ?? default);
+        if (!End.Is && (currentStart is not { } known || start.IsDate == known.IsDate))
             return null;
-        var end = End.Or(current?.End ?? default);
+        var end = End.Or(currentEnd ?? default);
         if (start.IsDate != end.IsDate)
             return "Start and end are both dates or both times.";
         var (from, to) = (Instant(start), Instant(end));

@@ -16,9 +16,7 @@ internal static class EventEditing
         calendar.AddProperty("VERSION", "2.0");
         calendar.AddProperty("PRODID", Product);
         // The zone first: readers that go line by line want it before its use.
-        foreach (var time in new[] { change.Start, change.End })
-            if (time.Is && time.Value is { Form: TimeForm.Zoned, TzId: { } tzId })
-                TimeZoneText.Ensure(document, tzId, time.Value.Local.Date);
+        EventWriter.EnsureZones(document, [change.Start.Value, change.End.Value]);
         var component = calendar.AddComponent("VEVENT");
         component.AddProperty("UID", uid);
         component.AddProperty("DTSTAMP", Stamp(now));
@@ -32,21 +30,54 @@ internal static class EventEditing
     }
 
     /// <summary>The resource with the change made in its master; the same text when nothing differs.</summary>
+    /// <remarks>When the start of a series moves, its exceptions move along; overrides that a new rule leaves without an instance go.</remarks>
     public static string Patch(string ics, EventChange change, Instant now)
     {
         var document = CalendarDocument.Parse(ics);
-        var component = EventFacts.Master(document) ?? throw new InvalidOperationException("A stored event without VEVENT: a bug.");
+        return Apply(document, MasterOf(document), change, now) ? document.ToString() : ics;
+    }
+
+    /// <summary>What is wrong with moving the start of a series there; null when its rule gives the new start, or is given too.</summary>
+    public static string? StartProblem(string ics, EventChange change)
+    {
+        if (!change.Start.Is || change.Recurrence.Is)
+            return null;
+        var component = MasterOf(CalendarDocument.Parse(ics));
+        if (!RecurrenceLines.Fit(component, CalendarTime.Of(component.Property("DTSTART")!)!.Value) || RecurrenceLines.Fit(component, change.Start.Value))
+            return null;
+        return "The series repeats on other days or at other times than this one. Send its new recurrence too, or move a single occurrence.";
+    }
+
+    /// <summary>Makes the change in one component, master or override.</summary>
+    /// <returns>Whether anything differs now.</returns>
+    public static bool Apply(CalendarDocument document, CalendarComponent component, EventChange change, Instant now)
+    {
+        var before = component.ToBytes();
+        var isMaster = component.Property("RECURRENCE-ID") is null;
+        var oldStart = CalendarTime.Of(component.Property("DTSTART")!)!.Value;
         if (change.Summary.Is)
             component.SetText("SUMMARY", change.Summary.Value ?? "");
-        var moved = SetTimes(document, component, change);
+        var moved = SetTimes(document, component, oldStart, change);
+        if (moved && isMaster)
+            component.Shift(oldStart, CalendarTime.Of(component.Property("DTSTART")!)!.Value, withRecurrence: !change.Recurrence.Is);
         SetWords(component, change);
-        if (!document.IsChanged)
-            return ics;
+        if (before.AsSpan().SequenceEqual(component.ToBytes()))
+            return false;
+        if (change.Recurrence.Is && isMaster)
+            component.DropStrayOverrides();
         component.SetProperty("DTSTAMP", Stamp(now));
         component.SetProperty("LAST-MODIFIED", Stamp(now));
         if (moved || change.Recurrence.Is)
             component.SetProperty("SEQUENCE", Next(component.Property("SEQUENCE")?.Value));
-        return document.ToString();
+        return true;
+    }
+
+    /// <summary>Marks a component as changed now, in its times too.</summary>
+    public static void Revise(CalendarComponent component, Instant now)
+    {
+        component.SetProperty("DTSTAMP", Stamp(now));
+        component.SetProperty("LAST-MODIFIED", Stamp(now));
+        component.SetProperty("SEQUENCE", Next(component.Property("SEQUENCE")?.Value));
     }
 
     /// <summary>The same resource, written now.</summary>
@@ -61,22 +92,24 @@ internal static class EventEditing
         return document.ToString();
     }
 
-    private static bool SetTimes(CalendarDocument document, CalendarComponent component, EventChange change)
+    private static CalendarComponent MasterOf(CalendarDocument document) =>
+        EventFacts.Master(document) ?? throw new InvalidOperationException("A stored event without VEVENT: a bug.");
+
+    private static bool SetTimes(CalendarDocument document, CalendarComponent component, CalendarTime oldStart, EventChange change)
     {
         if (!change.Start.Is && !change.End.Is)
             return false;
         var zones = new ZoneResolver(document, DateTimeZone.Utc);
-        var oldStart = CalendarTime.Of(component.Property("DTSTART")!)!.Value;
         var oldEnd = EventTimes.End(component, oldStart, zones);
         var start = change.Start.Is ? change.Start.Value : oldStart;
         // Only the start was given: the event keeps its length on the clock.
         var end = change.End.Is ? change.End.Value
-            : start with { Local = start.Local + Period.Between(oldStart.Local, oldEnd.Form == oldStart.Form ? oldEnd.Local : oldStart.Local, PeriodUnits.AllUnits) };
+            : start.PlusClockSeconds(oldEnd.Form == oldStart.Form && oldEnd.TzId == oldStart.TzId
+                ? oldEnd.ClockSecondsAfter(oldStart)
+                : (long)(zones.ToInstant(oldEnd) - zones.ToInstant(oldStart)).TotalSeconds);
         if (start == oldStart && end == oldEnd)
             return false;
-        foreach (var time in new[] { start, end })
-            if (time is { Form: TimeForm.Zoned, TzId: { } tzId })
-                TimeZoneText.Ensure(document, tzId, time.Local.Date);
+        EventWriter.EnsureZones(document, [start, end]);
         component.SetTime("DTSTART", start);
         component.SetTime("DTEND", end);
         component.RemoveProperty("DURATION");

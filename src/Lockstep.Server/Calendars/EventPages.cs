@@ -10,6 +10,10 @@ internal static class EventPages
 {
     public const int MaxOccurrences = 10_000;
 
+    /// <summary>What to say when an expansion is null.</summary>
+    public static readonly string TooMany =
+        $"More than {MaxOccurrences} occurrences lie in this window, or its events repeat too often to be expanded. Ask for a shorter one.";
+
     /// <returns>Null when there would be too many occurrences, or finding them is too much work.</returns>
     public static async Task<Page<EventView>?> Read(TenantSession session, EventQuery query, CancellationToken ct) =>
         query.Expand ? await Expanded(session, query, ct) : await Whole(session, query, ct);
@@ -28,8 +32,13 @@ internal static class EventPages
     private static async Task<Page<EventView>?> Expanded(TenantSession session, EventQuery query, CancellationToken ct)
     {
         var rows = await EventStore.List(session, query.From, query.To, null, MaxOccurrences + 1, ct);
-        if (rows.Count > MaxOccurrences)
-            return null;
+        return rows.Count > MaxOccurrences ? null : Expand(rows, query, ct);
+    }
+
+    /// <summary>The occurrences of these events, in order.</summary>
+    /// <returns>Null when there would be too many, or finding them is too much work.</returns>
+    public static Page<EventView>? Expand(IReadOnlyList<EventRow> rows, EventQuery query, CancellationToken ct)
+    {
         var window = new Interval(query.From, query.To);
         var found = new List<(Instant Start, EventView View)>();
         var budget = ExpansionCost.Budget(ct);

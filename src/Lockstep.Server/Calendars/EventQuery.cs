@@ -1,3 +1,4 @@
+using Lockstep.Calendaring.ICalendar;
 using Lockstep.Server.Http;
 using NodaTime;
 using NodaTime.Text;
@@ -20,7 +21,7 @@ internal sealed record EventQuery(Instant From, Instant To, bool Expand, DateTim
         var end = Time(to, "to", Last, errors);
         errors.Require(!expand || (from is not null && to is not null), "expand", "A window is needed to expand in: give from and to.");
         errors.Require(start < end, "to", "It comes after from.");
-        var zone = timeZone is null ? DateTimeZone.Utc : DateTimeZoneProviders.Tzdb.GetZoneOrNull(timeZone);
+        var zone = timeZone is null ? DateTimeZone.Utc : ZoneResolver.Find(timeZone);
         errors.Require(zone is not null, "timeZone", "There is no such zone in the tz database. Write a name such as Europe/Berlin.");
         var cursor = after is null ? null : EventCursor.Parse(after);
         errors.Require(after is null || cursor is not null, "after", "This is not the next of an earlier page.");

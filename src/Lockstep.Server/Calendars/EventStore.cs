@@ -1,36 +1,26 @@
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using NodaTime;
-using Npgsql;
 
 namespace Lockstep.Server.Calendars;
 
 /// <summary>The door to events. Every write is one transaction of the event, its mirror's state and the change log.</summary>
-internal sealed class EventStore(EventChanges changes, TimeProvider time)
+internal sealed class EventStore(EventEdits edits)
 {
     /// <summary>Makes an event.</summary>
     /// <param name="calendar">Our id of a calendar, or its href. Null: the write target of the user's only integration that has one, else the event is only here.</param>
     /// <param name="workspace">Null: the calendar's owner, else the user.</param>
     public Task<EventOutcome> Create(
         TenantSession session, EventChange change, string? calendar, WorkspaceId? workspace, CancellationToken ct) =>
-        Guarded(() => session.Transact<EventOutcome>(async transaction =>
-        {
-            var now = Now();
-            var id = EventId.New();
-            var target = await CalendarTargets.Find(transaction, calendar, workspace, ct);
-            if (calendar is not null && target is null)
-                return new EventOutcome.Invalid("calendarId", "There is no such calendar. Take an id from your integration, or leave it out.");
-            if (target is { ReadOnly: true })
-                return new EventOutcome.ReadOnly();
-            var uid = id.ToString();
-            var row = new EventRow(
-                id, target?.Owner ?? (workspace is { } of ? Tenant.Of(of) : Tenant.Of(session.Caller.RequiredUser)), target?.Id,
-                change.Matter.Value, uid, EventEditing.Create(change, uid, now), 1, now, false, now, false);
-            await EventChanges.Lock(transaction, row.Owner, ct);
-            await transaction.Execute(ct, target is null ? [EventRows.Upsert([row])] : [EventRows.Upsert([row]), LocalEdits.New(row, target)]);
-            await changes.Append(transaction, [row], ct);
-            return new EventOutcome.Stored(row);
-        }, ct));
+        Make(session, calendar, workspace, (id, owner, target, now) => new EventRow(
+            id, owner, target, change.Matter.Value, id.ToString(), EventEditing.Create(change, id.ToString(), now), 1, now, false, now, false), ct);
+
+    /// <summary>Makes an event of a resource as it is; it keeps its UID.</summary>
+    /// <param name="calendar">As for <see cref="Create"/>.</param>
+    public Task<EventOutcome> Import(
+        TenantSession session, EventResource resource, string? calendar, MatterId? matter, WorkspaceId? workspace, CancellationToken ct) =>
+        Make(session, calendar, workspace, (id, owner, target, now) => new EventRow(
+            id, owner, target, matter, resource.Facts.Uid, resource.Ics, 1, now, false, now, false).Knowing(resource.Facts), ct);
 
     /// <returns>Null for what is not there, deleted, or not the caller's.</returns>
     public static Task<EventRow?> Get(TenantSession session, EventId id, CancellationToken ct) => session.First(
@@ -48,15 +38,28 @@ internal sealed class EventStore(EventChanges changes, TimeProvider time)
     /// <summary>Changes what is given and leaves every other line of the resource as it is.</summary>
     /// <param name="ifMatch">The version that the caller knows; null: whatever is there.</param>
     public Task<EventOutcome> Patch(TenantSession session, EventId id, EventChange change, long? ifMatch, CancellationToken ct) =>
-        Guarded(() => session.Transact(transaction => Edit(transaction, id, ifMatch, (row, now) => row with
+        edits.Edit(session, id, ifMatch, async (transaction, row, now) =>
         {
-            Ics = EventEditing.Patch(row.Ics, change, now),
-            Matter = change.Matter.Or(row.Matter),
-        }, row => change.TimesProblem(row.Facts) is { } problem ? new EventOutcome.Invalid("end", problem) : null, ct), ct));
+            if (change.TimesProblem(row.Facts.Start, row.Facts.End) is { } problem)
+                return new EventOutcome.Invalid("end", problem);
+            if (EventEditing.StartProblem(row.Ics, change) is { } misfit)
+                return new EventOutcome.Invalid("recurrence", misfit);
+            var edited = row with { Ics = EventEditing.Patch(row.Ics, change, now), Matter = change.Matter.Or(row.Matter) };
+            return !change.Calendar.Is
+                ? new EventOutcome.Stored(await edits.Store(transaction, row, edited, now, ct))
+                : await Move(transaction, row, edited, change.Calendar.Value, now, ct);
+        }, ct);
+
+    /// <summary>Puts another text in the place of the resource; its UID stays.</summary>
+    public Task<EventOutcome> Replace(TenantSession session, EventId id, EventResource resource, long? ifMatch, CancellationToken ct) =>
+        edits.Edit(session, id, ifMatch, async (transaction, row, now) => resource.Facts.Uid != row.Uid
+            ? new EventOutcome.Invalid("ics", "The UID of an event does not change. Send it as a new event, and delete this one.")
+            : new EventOutcome.Stored(await edits.Store(transaction, row, (row with { Ics = resource.Ics }).Knowing(resource.Facts), now, ct)), ct);
 
     /// <summary>Leaves a tombstone here and deletes on the server where it has one.</summary>
     public Task<EventOutcome> Delete(TenantSession session, EventId id, long? ifMatch, CancellationToken ct) =>
-        session.Transact(transaction => Edit(transaction, id, ifMatch, (row, _) => row with { Deleted = true }, _ => null, ct), ct);
+        edits.Edit(session, id, ifMatch, async (transaction, row, now) =>
+            new EventOutcome.Stored(await edits.Store(transaction, row, row with { Deleted = true }, now, ct)), ct);
 
     /// <summary>Makes the version that lost a conflict the event again: an edit like any other, also where that means deleting or reviving.</summary>
     public Task<EventOutcome> Restore(TenantSession session, Guid conflict, CancellationToken ct) =>
@@ -69,17 +72,11 @@ internal sealed class EventStore(EventChanges changes, TimeProvider time)
             if (row.ReadOnly)
                 return new EventOutcome.ReadOnly();
             var loser = found.Winner == "local" ? found.Remote.Ics : found.Local.Ics;
-            var now = Instant.Max(Now(), row.ChangedAt + Duration.FromMilliseconds(1));
-            var restored = row with
-            {
-                Ics = loser is null ? row.Ics : EventEditing.Touch(loser, now),
-                Deleted = loser is null,
-                Version = row.Version + 1,
-                ChangedAt = now,
-            };
+            var now = edits.After(row);
+            var restored = row with { Ics = loser is null ? row.Ics : EventEditing.Touch(loser, now), Deleted = loser is null };
             if (loser is not null && EventFacts.Read(loser, out _) is null)
                 return new EventOutcome.Invalid("id", "The version that lost cannot be read as an event. Its text is in GET .../conflicts.");
-            await Store(transaction, row, restored, ct);
+            restored = await edits.Store(transaction, row, restored, now, ct);
             await transaction.Execute(ct, ConflictStore.MarkRestored(conflict));
             return new EventOutcome.Stored(restored);
         }, ct);
@@ -119,52 +116,45 @@ internal sealed class EventStore(EventChanges changes, TimeProvider time)
         return BusyTimes.Of(events, states, window, ownerZone, ct);
     }
 
-    /// <summary>One edit in the caller's transaction, won already: the version known, the stamp later than what is there.</summary>
-    private async Task<EventOutcome> Edit(
-        TenantTransaction transaction, EventId id, long? ifMatch, Func<EventRow, Instant, EventRow> edit,
-        Func<EventRow, EventOutcome?> refuse, CancellationToken ct)
+    private Task<EventOutcome> Make(
+        TenantSession session, string? calendar, WorkspaceId? workspace, Func<EventId, Tenant, CalendarId?, Instant, EventRow> make, CancellationToken ct) =>
+        EventEdits.Guarded(() => session.Transact(async transaction =>
+        {
+            var target = await CalendarTargets.Find(transaction, calendar, workspace, ct);
+            if (calendar is not null && target is null)
+                return NoCalendar;
+            if (target is { ReadOnly: true })
+                return new EventOutcome.ReadOnly();
+            var owner = target?.Owner ?? (workspace is { } of ? Tenant.Of(of) : Tenant.Of(session.Caller.RequiredUser));
+            var row = make(EventId.New(), owner, target?.Id, edits.Now());
+            return row.Uid != row.Id.ToString() && await Same(transaction, owner, target?.Id, row.Uid, ct) is { } known
+                ? new EventOutcome.Exists(known)
+                : await edits.Insert(transaction, row, target, ct);
+        }, ct));
+
+    private async Task<EventOutcome> Move(
+        TenantTransaction transaction, EventRow row, EventRow edited, string? calendar, Instant now, CancellationToken ct)
     {
-        if (!await EventChanges.LockOwner(transaction, id, ct))
-            return new EventOutcome.NotFound();
-        var row = await transaction.First(LocalEdits.Lock(id), EventRow.Read, ct);
-        if (row is null || row.Deleted)
-            return new EventOutcome.NotFound();
-        if (ifMatch is { } known && known != row.Version)
-            return new EventOutcome.ChangedMeanwhile(row);
-        if (row.ReadOnly)
+        var target = calendar is null ? null : await CalendarTargets.Find(transaction, calendar, row.Owner.Workspace, ct);
+        if (calendar is not null && target is null)
+            return NoCalendar;
+        if (target is not null && target.Owner != row.Owner)
+            return new EventOutcome.Invalid("calendarId", "An event stays with its owner. Choose a calendar of the same owner, or make a new event there and delete this one.");
+        if (target?.Id == row.Calendar)
+            return new EventOutcome.Stored(await edits.Store(transaction, row, edited, now, ct));
+        if (target is { ReadOnly: true })
             return new EventOutcome.ReadOnly();
-        if (refuse(row) is { } refused)
-            return refused;
-        // An edit of what the caller sees is later than what he sees, whatever the clocks of others said.
-        var now = Instant.Max(Now(), row.ChangedAt + Duration.FromMilliseconds(1));
-        var edited = edit(row, now);
-        if (edited == row)
-            return new EventOutcome.Stored(row);
-        return new EventOutcome.Stored(await Store(transaction, row, edited with { Version = row.Version + 1, ChangedAt = now }, ct));
+        return await Same(transaction, row.Owner, target?.Id, row.Uid, ct) is { } known
+            ? new EventOutcome.Exists(known)
+            : new EventOutcome.Stored(await edits.Move(transaction, row, edited, target, now, ct));
     }
 
-    private async Task<EventRow> Store(TenantTransaction transaction, EventRow old, EventRow row, CancellationToken ct)
-    {
-        await transaction.Execute(ct, [EventRows.Upsert([row]), .. LocalEdits.Dirty(old, row)]);
-        await changes.Append(transaction, [row], ct);
-        return row;
-    }
+    private static EventOutcome NoCalendar =>
+        new EventOutcome.Invalid("calendarId", "There is no such calendar. Take an id from your integration, or leave it out.");
 
-    private Instant Now() => EventClock.Now(time);
-
-    private static async Task<EventOutcome> Guarded(Func<Task<EventOutcome>> work)
+    private static async Task<EventId?> Same(TenantTransaction transaction, Tenant owner, CalendarId? calendar, string uid, CancellationToken ct)
     {
-        try
-        {
-            return await work();
-        }
-        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: "events_matter_fkey" })
-        {
-            return new EventOutcome.Invalid("matterId", "There is no such matter. Take an id from GET /v1/matters, or leave it out.");
-        }
-        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.InsufficientPrivilege } or { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: "events_workspace_fkey" })
-        {
-            return new EventOutcome.Invalid("workspaceId", "There is no such workspace. Take an id from GET /v1/workspaces, or leave it out.");
-        }
+        var found = await transaction.Query(EventMoves.Same(owner, calendar, uid), row => new EventId(row.GetGuid(0)), ct);
+        return found.Count == 0 ? null : found[0];
     }
 }

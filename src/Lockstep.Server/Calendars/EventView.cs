@@ -1,4 +1,5 @@
 using Lockstep.Calendaring.ICalendar;
+using Lockstep.Server.Http;
 using NodaTime;
 
 namespace Lockstep.Server.Calendars;
@@ -6,6 +7,7 @@ namespace Lockstep.Server.Calendars;
 /// <summary>An event, or with <c>expand</c> one of its occurrences, in an answer.</summary>
 /// <param name="Etag">Send it back as <c>If-Match</c> so that nobody's change is overwritten unseen.</param>
 /// <param name="End">Exclusive.</param>
+/// <param name="Floating">Its times have no zone: they are on the clock of whoever reads.</param>
 /// <param name="Recurrence">The RRULE, RDATE and EXDATE lines; empty for an event that happens once.</param>
 /// <param name="RecurrenceId">Which occurrence of a recurring event this is; null for the event itself.</param>
 /// <param name="UpdatedAt">The time by which the last write wins.</param>
@@ -22,8 +24,9 @@ internal sealed record EventView(
     EventTime Start,
     EventTime End,
     bool AllDay,
-    string Status,
-    string Transparency,
+    bool Floating,
+    [property: OneOf("CONFIRMED", "TENTATIVE", "CANCELLED")] string Status,
+    [property: OneOf("OPAQUE", "TRANSPARENT")] string Transparency,
     IReadOnlyList<string> Recurrence,
     string? RecurrenceId,
     Instant CreatedAt,
@@ -42,6 +45,7 @@ internal sealed record EventView(
         EventTime.Of(row.Facts.Start, row.Facts.Zone, row.Facts.StartsAt),
         EventTime.Of(row.Facts.End, row.Facts.Zone, row.Facts.EndsAt),
         row.Facts.AllDay,
+        row.Facts.Start.Form == TimeForm.Floating,
         row.Facts.Status,
         row.Facts.Transparency,
         row.Facts.Recurrence,
@@ -55,17 +59,21 @@ internal sealed record EventView(
         Summary = occurrence.Summary,
         Description = occurrence.Component.Text("DESCRIPTION"),
         Location = occurrence.Component.Text("LOCATION"),
-        Start = Time(row, occurrence, occurrence.LocalStart, occurrence.Start),
-        End = Time(row, occurrence, occurrence.LocalEnd, occurrence.End),
+        Start = Time(occurrence, occurrence.LocalStart, occurrence.Start),
+        End = Time(occurrence, occurrence.LocalEnd, occurrence.End),
         AllDay = occurrence.IsAllDay,
+        Floating = IsFloating(occurrence),
         Status = occurrence.Status == EventStatus.None ? "CONFIRMED" : occurrence.Status.ToString().ToUpperInvariant(),
         Transparency = occurrence.Transparency.ToString().ToUpperInvariant(),
         RecurrenceId = occurrence.RecurrenceId?.ToString(),
     };
 
-    private static EventTime Time(EventRow row, Occurrence occurrence, LocalDateTime local, Instant at) =>
+    private static bool IsFloating(Occurrence occurrence) =>
+        occurrence.Component.Property("DTSTART") is { } line && CalendarTime.Of(line) is { Form: TimeForm.Floating };
+
+    private static EventTime Time(Occurrence occurrence, LocalDateTime local, Instant at) =>
         occurrence.IsAllDay ? EventTime.Of(CalendarTime.Date(local.Date), null, at)
-        : row.Facts.Start.Form == TimeForm.Floating ? EventTime.Of(CalendarTime.Floating(local), null, at)
+        : IsFloating(occurrence) ? EventTime.Of(CalendarTime.Floating(local), null, at)
         : occurrence.Zone == DateTimeZone.Utc ? EventTime.Of(CalendarTime.Utc(at), null, at)
         : EventTime.Of(CalendarTime.Zoned(local, occurrence.Zone.Id), occurrence.Zone.Id, at);
 }

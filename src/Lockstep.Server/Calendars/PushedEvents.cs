@@ -12,11 +12,11 @@ namespace Lockstep.Server.Calendars;
 /// <summary>Changes of app <c>calendar</c> that clients push. They have won already; here the resource is patched, or the whole change refused.</summary>
 /// <remarks>
 /// Fields are those of the API and <c>ics</c>, the whole resource, which counts when it is another than the one here. <c>uid</c>,
-/// <c>allDay</c> and <c>calendarId</c> of a known event follow from the rest and are passed over.
+/// <c>allDay</c>, <c>floating</c> and <c>calendarId</c> of a known event follow from the rest and are passed over.
 /// </remarks>
 internal static class PushedEvents
 {
-    private static readonly string[] Derived = ["uid", "allDay"];
+    private static readonly string[] Derived = ["uid", "allDay", "floating"];
 
     // The same words whoever has it: that there is such an event elsewhere is not for the caller to know.
     private static readonly AppVerdict.Refused IdUnavailable = new("id_unavailable", "This id cannot be used. Make a new UUID for the event and send it again.");
@@ -56,8 +56,10 @@ internal static class PushedEvents
         var errors = new FieldErrors();
         var change = body.Check(making: false, errors);
         var matter = change?.Matter.Or(row.Matter) ?? row.Matter;
-        if (change?.TimesProblem(row.Facts) is { } problem)
+        if (change?.TimesProblem(row.Facts.Start, row.Facts.End) is { } problem)
             errors.Add("end", problem);
+        if (change is not null && ics is null && EventEditing.StartProblem(row.Ics, change) is { } misfit)
+            errors.Add("recurrence", misfit);
         if (matter is { } named && matter != row.Matter && !await HasMatter(transaction, named, row.Owner.Workspace, ct))
             errors.Add("matterId", "There is no such matter.");
         if (errors.Any)

@@ -1,3 +1,6 @@
+using System.Reflection;
+using System.Text.Json.Nodes;
+using Lockstep.Server.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
 using NodaTime;
@@ -35,6 +38,10 @@ internal static class ApiDocument
                 schema.Format = "date-time";
                 schema.Properties = null;
             }
+            if (Attribute<OneOfAttribute>(context.JsonPropertyInfo?.AttributeProvider) is { } oneOf)
+                schema.Enum = [.. oneOf.Words.Select(word => (JsonNode)word), .. schema.Type?.HasFlag(JsonSchemaType.Null) == true ? [JsonNullSentinel.JsonNull] : Array.Empty<JsonNode>()];
+            if (context.JsonPropertyInfo is null && Attribute<NeedsAttribute>(context.JsonTypeInfo.Type) is { } needs)
+                schema.Required = needs.Members.ToHashSet();
             return Task.CompletedTask;
         });
         options.AddOperationTransformer((operation, context, _) =>
@@ -53,6 +60,9 @@ internal static class ApiDocument
             return Task.CompletedTask;
         });
     });
+
+    private static T? Attribute<T>(ICustomAttributeProvider? provider)
+        where T : Attribute => provider?.GetCustomAttributes(typeof(T), inherit: false).OfType<T>().FirstOrDefault();
 
     /// <summary>RFC 9457 with our members.</summary>
     private static OpenApiSchema Problem() => new()

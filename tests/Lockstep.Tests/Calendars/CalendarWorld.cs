@@ -40,7 +40,7 @@ public sealed class CalendarWorld(PostgresServer postgres) : IAsyncLifetime
         Log = new ChangeLog(
             new ChangeHandlers(new Dictionary<string, AppHandler> { ["calendar"] = PushedEvents.Handle }), new ScopeSignals(), NullLogger<ChangeLog>.Instance);
         var changes = new EventChanges(Log);
-        Events = new EventStore(changes, Clock);
+        Events = new EventStore(new EventEdits(changes, Clock));
         Mirror = new CalendarMirror(changes, Clock);
         Alice = await NewUser();
         Bob = await NewUser();

@@ -36,6 +36,21 @@ public static class Json
 
     public static Task<HttpResponseMessage> PostAsync(this HttpClient client, string path, object body) => client.PostAsJsonAsync(path, body);
 
+    /// <summary>Sends JSON, or with <paramref name="type"/> a text of another kind, under an If-Match where one is given.</summary>
+    public static Task<HttpResponseMessage> SendAsync(
+        this HttpClient client, string method, string path, object? body = null, string? ifMatch = null, string? type = null)
+    {
+        var request = new HttpRequestMessage(new HttpMethod(method), path)
+        {
+            Content = body is null ? null
+                : type is null ? JsonContent.Create(body)
+                : new StringContent((string)body, Encoding.UTF8, type),
+        };
+        if (ifMatch is not null)
+            request.Headers.TryAddWithoutValidation("If-Match", ifMatch);
+        return client.SendAsync(request);
+    }
+
     public static string Text(this JsonNode node, string member) => node[member]!.GetValue<string>();
 
     public static Guid Id(this JsonNode node, string member = "id") => Guid.Parse(node.Text(member));

@@ -2,7 +2,7 @@ using NodaTime;
 
 namespace Lockstep.Calendaring.ICalendar;
 
-/// <summary>Writes events as calendar resources and adds overrides to them.</summary>
+/// <summary>Writes events as calendar resources.</summary>
 public static class EventWriter
 {
     private const string ProductId = "-//Lockstep//Lockstep//EN";
@@ -63,35 +63,6 @@ public static class EventWriter
         component.SetProperty("SEQUENCE", $"{Math.Min(sequence, int.MaxValue - 1) + 1}");
     }
 
-    /// <summary>
-    /// The override of one instance: the one that is there, else a new VEVENT after the last of this event, with the
-    /// master's properties but those of its recurrence. Its DTSTART and DTEND are the instance's until they are set.
-    /// </summary>
-    /// <param name="recurrenceId">Which instance, in the form of the master's DTSTART, as <see cref="Occurrence.RecurrenceId"/> gives it.</param>
-    public static CalendarComponent Override(this CalendarComponent master, CalendarTime recurrenceId, Instant now)
-    {
-        ArgumentNullException.ThrowIfNull(master);
-        var document = master.Document;
-        var uid = master.Property("UID"u8)?.Value;
-        var zones = new ZoneResolver(document, DateTimeZone.Utc);
-        var at = zones.ToInstant(recurrenceId);
-        var siblings = document.ComponentsNamed("VEVENT").Where(one => one.Property("UID"u8)?.Value == uid).ToList();
-        foreach (var sibling in siblings)
-            if (sibling.Property("RECURRENCE-ID"u8) is { } id && CalendarTime.Of(id) is { } known && zones.ToInstant(known) == at)
-                return sibling;
-        var parent = master.Parent ?? document.Root;
-        var added = parent.InsertComponent(parent.Nodes.IndexOf(siblings.Last(one => one.Parent == parent)) + 1, master.Name);
-        foreach (var line in master.Properties)
-            if (line.Name is not ("RRULE" or "RDATE" or "EXDATE" or "EXRULE" or "CREATED" or "DTSTAMP" or "LAST-MODIFIED"))
-                added.AddProperty(line.Name, line.Value, line.Parameters);
-        MoveTo(added, recurrenceId);
-        added.SetTime("RECURRENCE-ID", recurrenceId);
-        added.SetTime("DTSTAMP", CalendarTime.Utc(now));
-        added.SetTime("CREATED", CalendarTime.Utc(now));
-        added.SetTime("LAST-MODIFIED", CalendarTime.Utc(now));
-        return added;
-    }
-
     /// <summary>Adds the VTIMEZONE of every zone that these times name and the calendar does not hold yet.</summary>
     public static void EnsureZones(CalendarDocument document, IReadOnlyList<CalendarTime> times)
     {
@@ -102,13 +73,5 @@ public static class EventWriter
                 && document.ComponentsNamed("VTIMEZONE").All(zone => zone.Property("TZID"u8)?.Value != group.Key)
                 && KnownZones.Find(group.Key)?.Zone is { } found)
                 VTimeZoneWriter.Add(calendar, group.Key, found, group.Min(time => time.Local.Year));
-    }
-
-    private static void MoveTo(CalendarComponent added, CalendarTime start)
-    {
-        if (added.Property("DTSTART"u8) is { } line && CalendarTime.Of(line) is { } oldStart
-            && added.Property("DTEND"u8) is { } endLine && CalendarTime.Of(endLine) is { } oldEnd)
-            added.SetTime("DTEND", oldEnd with { Local = oldEnd.Local + (start.Local - oldStart.Local) });
-        added.SetTime("DTSTART", start);
     }
 }

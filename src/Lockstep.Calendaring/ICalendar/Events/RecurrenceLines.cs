@@ -13,6 +13,22 @@ public static class RecurrenceLines
         return null;
     }
 
+    /// <summary>Whether every rule of a component gives this as a start; true when it has no rule.</summary>
+    public static bool Fit(CalendarComponent component, CalendarTime start)
+    {
+        ArgumentNullException.ThrowIfNull(component);
+        foreach (var line in component.PropertiesNamed("RRULE"))
+        {
+            if (RecurrenceRule.Parse(line.Value, out _) is not { } rule)
+                continue;
+            var local = Civil.Seconds(start.Local);
+            var starts = new RuleStarts(rule with { Count = null, Until = null }, local, start.IsDate, local, new WorkBudget(10_000));
+            if (!starts.MoveNext() || starts.Current != local)
+                return false;
+        }
+        return true;
+    }
+
     internal static ContentLine? Read(string line)
     {
         if (line.AsSpan().IndexOfAny('\r', '\n') >= 0)

@@ -41,6 +41,13 @@ public readonly record struct CalendarTime(LocalDateTime Local, TimeForm Form, s
 
     public static CalendarTime Zoned(LocalDateTime local, string tzId) => new(local, TimeForm.Zoned, tzId);
 
+    /// <summary>How far on the clock this is after another, in seconds, whatever zones they are in.</summary>
+    public long ClockSecondsAfter(CalendarTime other) => Civil.Seconds(Local) - Civil.Seconds(other.Local);
+
+    /// <summary>Moved on the clock, in days of 24 hours; not beyond the years 1 to 9999.</summary>
+    public CalendarTime PlusClockSeconds(long seconds) =>
+        this with { Local = Civil.Local(Math.Clamp(Civil.Seconds(Local) + seconds, Civil.MinSeconds, Civil.MaxSeconds)) };
+
     /// <summary>Reads <c>20261121</c>, <c>20261121T101500</c> or <c>20261121T101500Z</c>.</summary>
     /// <param name="tzId">Makes a local time zoned; has no meaning for a date or a UTC time.</param>
     /// <returns>Null when the text is neither. A leap second is read as the second before it.</returns>

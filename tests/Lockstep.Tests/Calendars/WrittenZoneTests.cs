@@ -7,7 +7,7 @@ using static Lockstep.Tests.Calendars.CalendarWorld;
 
 namespace Lockstep.Tests.Calendars;
 
-public sealed class TimeZoneTextTests
+public sealed class WrittenZoneTests
 {
     [Theory]
     [InlineData("Europe/Berlin")]
