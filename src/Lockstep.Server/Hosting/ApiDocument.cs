@@ -28,6 +28,10 @@ internal static class ApiDocument
             };
             document.Components.Schemas ??= new Dictionary<string, IOpenApiSchema>();
             document.Components.Schemas["ProblemDetails"] = Problem();
+            foreach (var type in typeof(ApiDocument).Assembly.GetTypes())
+                if (Attribute<NeedsAttribute>(type) is { } needs && document.Components.Schemas.TryGetValue(type.Name, out var body))
+                    foreach (var member in needs.Members)
+                        body.Properties![member] = NotNull(body.Properties[member]);
             return Task.CompletedTask;
         });
         options.AddSchemaTransformer((schema, context, _) =>
@@ -48,6 +52,13 @@ internal static class ApiDocument
         {
             if (context.Description.ActionDescriptor.EndpointMetadata.OfType<Microsoft.AspNetCore.Authorization.IAuthorizeData>().Any())
                 operation.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("bearer", context.Document)] = [] }];
+            // A body that is left out is answered by field (422) and not by the framework; it is needed all the same.
+            if (operation.RequestBody is OpenApiRequestBody { Required: false, Content: { } contents } body)
+            {
+                body.Required = true;
+                foreach (var media in contents.Values)
+                    media.Schema = NotNull(media.Schema!);
+            }
             operation.Responses ??= [];
             operation.Responses.TryAdd("default", new OpenApiResponse
             {
@@ -60,6 +71,15 @@ internal static class ApiDocument
             return Task.CompletedTask;
         });
     });
+
+    private static IOpenApiSchema NotNull(IOpenApiSchema schema)
+    {
+        if (schema.OneOf is { Count: 2 } choices)
+            return choices.First(choice => choice.Type != JsonSchemaType.Null);
+        if (schema is OpenApiSchema own)
+            own.Type &= ~JsonSchemaType.Null;
+        return schema;
+    }
 
     private static T? Attribute<T>(ICustomAttributeProvider? provider)
         where T : Attribute => provider?.GetCustomAttributes(typeof(T), inherit: false).OfType<T>().FirstOrDefault();
