@@ -1,3 +1,4 @@
+using Lockstep.Server.Detection;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Microsoft.AspNetCore.Builder;
@@ -22,6 +23,7 @@ internal static class ProviderEndpoints
     private static async Task<Results<Ok<Provider>, ProblemHttpResult>> Put(Provider body, TenantSession session, CancellationToken ct)
     {
         var errors = ProviderRules.Check(body);
+        errors.RefuseSecretsIn("settings", body.Settings);
         if (errors.Any)
             return Problems.Invalid(errors.All);
         var provider = await Addressed(Complete(body), errors, session, ct);

@@ -1,3 +1,4 @@
+using Lockstep.Server.Detection;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
@@ -31,6 +32,8 @@ internal static class MatterEndpoints
         errors.Require(body.Title.Trim().Length is >= 1 and <= 500 && !body.Title.Contains('\0', StringComparison.Ordinal), "title", "From 1 to 500 characters.");
         errors.Require(body.Reference is null or { Length: >= 1 and <= 200 } && body.Reference?.Contains('\0', StringComparison.Ordinal) is not true,
             "reference", "From 1 to 200 characters, or left out.");
+        errors.RefuseSecrets("title", body.Title);
+        errors.RefuseSecrets("reference", body.Reference);
         if (errors.Any)
             return Problems.Invalid(errors.All);
         return await MatterStore.Create(session, body.Title.Trim(), body.Reference, body.WorkspaceId is { } id ? new WorkspaceId(id) : null, ct) is { } matter

@@ -25,6 +25,9 @@ internal sealed partial class Failures(ILogger<Failures> logger, IHostApplicatio
             BadHttpRequestException e => Problems.Of(e.StatusCode, "bad_request", "A parameter of this call is missing or cannot be read. Check the path, the query and the body against /openapi/v1.json."),
             PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } =>
                 Problems.Of(400, "invalid_text", "A text holds a character that cannot be kept, such as U+0000. Take it out and send again."),
+            // The net under the plaintext guard caught what the search before it let through; the column is all that the message says.
+            PostgresException { SqlState: PostgresErrorCodes.CheckViolation, ColumnName: { } column } e when e.ConstraintName?.EndsWith("_plaintext_check", StringComparison.Ordinal) == true =>
+                Problems.Invalid(column, "looks like a secret. Only credentials keep secrets: take it out here, and store it there."),
             PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure } =>
                 Problems.Of(503, "busy", "Somebody else is changing the same thing. Try again in a moment."),
             PostgresException { SqlState: PostgresErrorCodes.DiskFull } =>

@@ -20,6 +20,9 @@ internal sealed record Settings(
     int RateLimit,
     int RevealLimit)
 {
+    /// <summary>The root keys of the SQL vault, where they come by a setting of the transaction (docs/sql-vault.md); null otherwise.</summary>
+    public string? SqlVaultKey { get; init; }
+
     /// <exception cref="StartRefusedException">Lists every fault at once, and no value: one may be a secret.</exception>
     public static Settings Load(ServeOptions options, Func<string, string?> environment)
     {
@@ -35,7 +38,10 @@ internal sealed record Settings(
             ReadJwt(environment, files),
             OutboundAllowList.Parse(environment(OutboundAllowList.Setting), faults),
             ReadNumber(environment, "LOCKSTEP_RATE_LIMIT", 200, 1, 1_000_000, faults),
-            ReadNumber(environment, "LOCKSTEP_REVEAL_LIMIT", 600, 1, 10_000_000, faults));
+            ReadNumber(environment, "LOCKSTEP_REVEAL_LIMIT", 600, 1, 10_000_000, faults))
+        {
+            SqlVaultKey = ReadSqlVaultKey(environment, faults),
+        };
         faults.AddRange(settings.Jwt.Validate());
         return faults.Count == 0
             ? settings
@@ -86,6 +92,17 @@ internal sealed record Settings(
             default:
                 return null;
         }
+    }
+
+    private static string? ReadSqlVaultKey(Func<string, string?> environment, List<string> faults)
+    {
+        const string Name = "LOCKSTEP_SQL_VAULT_KEY";
+        if (environment(Name) is not { Length: > 0 } keys)
+            return null;
+        var bytes = new byte[48];
+        if (!keys.Split(',', StringSplitOptions.TrimEntries).All(key => Convert.TryFromBase64String(key, bytes, out var length) && length == 32))
+            faults.Add($"{Name} is the base64 of 32 bytes; several are separated by commas, newest first.");
+        return keys;
     }
 
     private static List<string> ReadUrls(string urls, List<string> faults)

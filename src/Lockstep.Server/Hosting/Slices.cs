@@ -18,6 +18,7 @@ internal static class Slices
     {
         services.AddActivity();
         services.AddVault(new VaultOptions(settings.Keys, settings.RevealLimit));
+        services.AddSqlVault(settings.SqlVaultKey);
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt));
         services.AddCalendars();

@@ -94,7 +94,13 @@ internal sealed record Integration(
         row.GetStringOrNull(18),
         row.GetInstant(19),
         row.GetInstant(20),
-        row.GetInstant(21));
+        row.GetInstant(21))
+    {
+        VaultSecret = row.GetGuidOrNull(22),
+    };
+
+    /// <summary>The secret of the SQL vault that it signs in with, in place of a credential.</summary>
+    public Guid? VaultSecret { get; init; }
 
     /// <summary>Is there no work on it at <paramref name="now"/>?</summary>
     public bool IsPaused(Instant now) => Pause is { } pause && (pause.Until is null || pause.Until > now);

@@ -1,6 +1,7 @@
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -41,16 +42,11 @@ internal static class IntegrationEndpoints
     private static Ok<IntegrationTypeList> Types() => TypedResults.Ok(IntegrationTypes.All);
 
     private static async Task<Results<Created<IntegrationView>, ProblemHttpResult>> Create(
-        CreateIntegrationRequest request, TenantSession session, IntegrationStore store, CancellationToken ct)
+        CreateIntegrationRequest request, TenantSession session, IntegrationStore store, SqlVault sqlVault, CancellationToken ct)
     {
         using var secret = request.Secret;
-        if (request.VaultSecretId is not null)
-        {
-            // To a user, a secret of the SQL vault is one that does not exist.
-            return session.Caller.Role == CallerRole.Service
-                ? Problems.Invalid("vaultSecretId", "cannot be used by the calendar sync yet. Give secret, or credentialId of a stored credential.")
-                : Problems.NotFound();
-        }
+        if (request.VaultSecretId is { } named && !await sqlVault.MayName(session.Caller, named, request.WorkspaceId, ct))
+            return Problems.NotFound();
         return await store.Create(session, request, ct) switch
         {
             IntegrationOutcome.Done done => TypedResults.Created(
@@ -78,9 +74,12 @@ internal static class IntegrationEndpoints
             : Problems.NotFound();
 
     private static async Task<Results<Ok<IntegrationView>, ProblemHttpResult>> Update(
-        Guid id, UpdateIntegrationRequest request, TenantSession session, IntegrationStore store, CancellationToken ct)
+        Guid id, UpdateIntegrationRequest request, TenantSession session, IntegrationStore store, SqlVault sqlVault, CancellationToken ct)
     {
         using var secret = request.Secret;
+        if (request.VaultSecretId is { } named
+            && (await store.Get(session, new IntegrationId(id), ct) is not { } current || !await sqlVault.MayName(session.Caller, named, current.Workspace?.Value, ct)))
+            return Problems.NotFound();
         return await store.Update(session, new IntegrationId(id), request, ct) switch
         {
             IntegrationOutcome.Done done => TypedResults.Ok(IntegrationView.Of(done.Integration, done.Calendars)),

@@ -13,7 +13,7 @@ internal sealed record CaldavConfigRequest(
 
 /// <summary>Connects an outside service; the secret goes into the vault.</summary>
 /// <param name="Secret">The password, or <paramref name="CredentialId"/> of one that is stored already.</param>
-/// <param name="VaultSecretId">For the service role only.</param>
+/// <param name="VaultSecretId">A secret of the SQL vault: for the service role, or one that is stored for the owner.</param>
 internal sealed record CreateIntegrationRequest(
     string? IntegrationType = null,
     string? Label = null,
@@ -32,6 +32,7 @@ internal sealed record UpdateIntegrationRequest(
     CaldavConfigRequest? Config = null,
     [property: JsonConverter(typeof(SecretJson))] Secret? Secret = null,
     Guid? CredentialId = null,
+    Guid? VaultSecretId = null,
     FieldMappings? FieldMappings = null,
     SyncSchedule? SyncSchedule = null);
 

@@ -14,7 +14,8 @@ internal static class IntegrationRows
         """
         SELECT i.id, i.user_id, i.workspace_id, i.integration_type, i.label, i.enabled, i.status, i.config::text, i.config_version,
                i.field_mappings::text, i.sync_schedule::text, i.credential_id, i.credential_owned, i.paused_reason, i.paused_until,
-               i.confirmed_deletions, i.last_sync_at, i.last_sync_error, i.last_sync_error_code, i.next_sync_at, i.created_at, i.updated_at
+               i.confirmed_deletions, i.last_sync_at, i.last_sync_error, i.last_sync_error_code, i.next_sync_at, i.created_at, i.updated_at,
+               i.vault_secret_id
         FROM   lockstep.integrations i
         WHERE  ($1::uuid IS NULL OR i.id = $1)
         AND    ($2::uuid IS NULL OR i.id > $2)
@@ -25,13 +26,13 @@ internal static class IntegrationRows
         """,
         id?.Value, after?.Value, workspace?.Value, limit);
 
-    public static Statement Insert(IntegrationId id, UserId? user, NewIntegration wanted, CredentialId credential, bool ownsCredential) => new(
+    public static Statement Insert(IntegrationId id, UserId? user, NewIntegration wanted, CredentialId? credential, bool ownsCredential, Guid? vaultSecret) => new(
         """
         WITH made AS (
             INSERT INTO lockstep.integrations
                 (id, user_id, workspace_id, integration_type, label, external_username, config, field_mappings, sync_schedule,
-                 credential_id, credential_owned)
-            VALUES ($1, $2::uuid, $3::uuid, $4, $5, $6, $7::jsonb, $8::jsonb, $9::jsonb, $10, $11)
+                 credential_id, credential_owned, vault_secret_id)
+            VALUES ($1, $2::uuid, $3::uuid, $4, $5, $6, $7::jsonb, $8::jsonb, $9::jsonb, $10::uuid, $11, $12::uuid)
             RETURNING id, user_id, workspace_id, integration_type, label),
         audit AS (
             SELECT lockstep.record_activity(m.user_id, m.workspace_id, 'INTEGRATION_CREATED', 'integration', m.id,
@@ -41,7 +42,7 @@ internal static class IntegrationRows
         FROM   made m, audit a
         """,
         id.Value, user?.Value, wanted.Workspace?.Value, wanted.Type, wanted.Label, wanted.Config.Username, Json(wanted.Config),
-        Json(wanted.FieldMappings), Json(wanted.Schedule), credential.Value, ownsCredential);
+        Json(wanted.FieldMappings), Json(wanted.Schedule), credential?.Value, ownsCredential, vaultSecret);
 
     /// <summary>Whatever changed, the worker looks at once; a pause that the change may have ended ends.</summary>
     public static Statement Update(Integration changed, bool endPause) => new(
@@ -57,6 +58,7 @@ internal static class IntegrationRows
                    sync_schedule = $7::jsonb,
                    credential_id = $8,
                    credential_owned = $9,
+                   vault_secret_id = $11::uuid,
                    paused_reason = CASE WHEN $10 THEN NULL ELSE i.paused_reason END,
                    paused_until = CASE WHEN $10 THEN NULL ELSE i.paused_until END,
                    failures = CASE WHEN $10 THEN 0 ELSE i.failures END,
@@ -71,7 +73,7 @@ internal static class IntegrationRows
         FROM   made m, audit a
         """,
         changed.Id.Value, changed.Label, changed.Enabled, changed.Config.Username, Json(changed.Config), Json(changed.FieldMappings),
-        Json(changed.Schedule), changed.Credential?.Value, changed.OwnsCredential, endPause);
+        Json(changed.Schedule), changed.Credential?.Value, changed.OwnsCredential, endPause, changed.VaultSecret);
 
     public static Statement Delete(IntegrationId id) => new(
         """

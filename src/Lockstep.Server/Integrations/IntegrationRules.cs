@@ -1,4 +1,5 @@
 using Lockstep.Calendaring.Caldav;
+using Lockstep.Server.Detection;
 using Lockstep.Server.Http;
 using Lockstep.Server.Integrations.Caldav;
 using Lockstep.Server.Outbound;
@@ -23,9 +24,9 @@ internal sealed class IntegrationRules(OutboundGuard guard)
         errors.Require(request.IntegrationType is not null, "integrationType", "is missing. GET /v1/integration-types lists what can be connected.");
         errors.Require(request.IntegrationType is null or IntegrationTypes.Caldav, "integrationType",
             "is not a known type. GET /v1/integration-types lists what can be connected.");
-        errors.Require(request.Secret is not null || request.CredentialId is not null, "secret",
+        errors.Require(request.Secret is not null || request.CredentialId is not null || request.VaultSecretId is not null, "secret",
             "is missing. Give the password here, or credentialId of one that is stored already.");
-        errors.Require(request.Secret is null || request.CredentialId is null, "credentialId", "and secret are both given. Give one of them.");
+        CheckOneSecret(request.Secret is not null, request.CredentialId, request.VaultSecretId, errors);
         errors.Require(request.Secret is not { Length: 0 }, "secret", "is empty.");
         if (request.Config is null)
             errors.Add("config", "is missing: {url, username, calendarPath?, selectedCalendarIds?[]}.");
@@ -33,6 +34,7 @@ internal sealed class IntegrationRules(OutboundGuard guard)
         var label = (request.Label ?? config?.Address.Host ?? "").Trim();
         CheckLabel(label, request.Label is not null, errors);
         CheckShared(request.FieldMappings, request.SyncSchedule, errors);
+        CheckPlaintext(request.Label, request.Config, request.FieldMappings, errors);
         return errors.Any || config is null
             ? (null, errors)
             : (new NewIntegration(
@@ -49,12 +51,13 @@ internal sealed class IntegrationRules(OutboundGuard guard)
         UpdateIntegrationRequest request, Integration current, IReadOnlyDictionary<Guid, string> known)
     {
         var errors = new FieldErrors();
-        errors.Require(request.Secret is null || request.CredentialId is null, "credentialId", "and secret are both given. Give one of them.");
+        CheckOneSecret(request.Secret is not null, request.CredentialId, request.VaultSecretId, errors);
         errors.Require(request.Secret is not { Length: 0 }, "secret", "is empty.");
         var config = request.Config is { } given ? Config(given, current.Config, known, errors) : current.Config;
         var label = request.Label?.Trim() ?? current.Label;
         CheckLabel(label, request.Label is not null, errors);
         CheckShared(request.FieldMappings, request.SyncSchedule, errors);
+        CheckPlaintext(request.Label, request.Config, request.FieldMappings, errors);
         return errors.Any || config is null
             ? (null, errors)
             : (current with
@@ -135,6 +138,22 @@ internal sealed class IntegrationRules(OutboundGuard guard)
     private static void CheckLabel(string label, bool given, FieldErrors errors) => errors.Require(
         !given || (label.Length is >= 1 and <= MaxLabel && !label.Any(char.IsControl)), "label",
         $"A label has 1 to {MaxLabel} characters, and no control characters.");
+
+    private static void CheckOneSecret(bool secret, Guid? credential, Guid? vaultSecret, FieldErrors errors)
+    {
+        errors.Require(!secret || credential is null, "credentialId", "and secret are both given. Give one of them.");
+        errors.Require(vaultSecret is null || (!secret && credential is null), "vaultSecretId", "and another secret are both given. Give one of them.");
+    }
+
+    private static void CheckPlaintext(string? label, CaldavConfigRequest? config, FieldMappings? mappings, FieldErrors errors)
+    {
+        // What is wrong otherwise is said first: an address with a password in it has its own words.
+        if (errors.Any)
+            return;
+        errors.RefuseSecrets("label", label);
+        errors.RefuseSecretsIn("config", config);
+        errors.RefuseSecretsIn("fieldMappings", mappings);
+    }
 
     private static void CheckShared(FieldMappings? mappings, SyncSchedule? schedule, FieldErrors errors)
     {

@@ -32,7 +32,7 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
             return new IntegrationOutcome.Invalid(errors.All);
         var id = IntegrationId.New();
         Statement? secret = null;
-        var credential = request.CredentialId is { } given ? new CredentialId(given) : default;
+        var credential = request.CredentialId is { } given ? new CredentialId(given) : (CredentialId?)null;
         if (request.Secret is { } value)
         {
             var prepared = await vault.Prepare(session, PasswordOf(id, wanted.Workspace, wanted.Config.Username, wanted.Config.Address.Host, value), ct);
@@ -44,8 +44,8 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
         var user = wanted.Workspace is null ? session.Caller.RequiredUser : (UserId?)null;
         var failure = await Guarded(() => session.Transact(transaction =>
             transaction.Execute(ct, secret is { } store
-                ? [store, IntegrationRows.Insert(id, user, wanted, credential, ownsCredential: true)]
-                : [IntegrationRows.Insert(id, user, wanted, credential, ownsCredential: false)]), ct));
+                ? [store, IntegrationRows.Insert(id, user, wanted, credential, ownsCredential: true, vaultSecret: null)]
+                : [IntegrationRows.Insert(id, user, wanted, credential, ownsCredential: false, request.VaultSecretId)]), ct));
         if (failure is not null)
             return failure;
         signal.Wake();
@@ -62,7 +62,7 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
         if (changed is null)
             return new IntegrationOutcome.Invalid(errors.All);
         var moved = changed.Config.Origin != current.Config.Origin;
-        if (moved && request.Secret is null && request.CredentialId is null)
+        if (moved && request is { Secret: null, CredentialId: null, VaultSecretId: null })
             return new IntegrationOutcome.SecretRequired(changed.Config.Address.Host);
         var outcome = request.Secret is { } secret && !moved && current is { OwnsCredential: true, Credential: { } owned }
             ? await Rotate(session, owned, secret, current, changed, ct)
@@ -173,14 +173,18 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
                 return Refusal(refused.Why);
             var ready = (PrepareOutcome.Ready)prepared;
             store = ready.Insert;
-            changed = changed with { Credential = ready.Id, OwnsCredential = true };
+            changed = changed with { Credential = ready.Id, OwnsCredential = true, VaultSecret = null };
         }
         else if (request.CredentialId is { } given && given != current.Credential?.Value)
         {
-            changed = changed with { Credential = new CredentialId(given), OwnsCredential = false };
+            changed = changed with { Credential = new CredentialId(given), OwnsCredential = false, VaultSecret = null };
+        }
+        else if (request.VaultSecretId is { } named)
+        {
+            changed = changed with { Credential = null, OwnsCredential = false, VaultSecret = named };
         }
         var left = current is { OwnsCredential: true, Credential: { } old } && changed.Credential != old ? old : (CredentialId?)null;
-        return await Write(session, store, changed, EndsPause(current, changed, newSecret: changed.Credential != current.Credential), left, ct);
+        return await Write(session, store, changed, EndsPause(current, changed, newSecret: changed.Credential != current.Credential || changed.VaultSecret != current.VaultSecret), left, ct);
     }
 
     /// <summary>Another secret, user or server may be accepted; and a guard about another server's events means nothing.</summary>
@@ -238,7 +242,7 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
                 ["config"] = ["or the label, the mappings or the schedule hold what looks like a password, key or token. Give it as secret: it then goes into the vault."],
             });
         }
-        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: "integrations_credential_fkey" or "integrations_workspace_fkey" })
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: "integrations_credential_fkey" or "integrations_vault_secret_fkey" or "integrations_workspace_fkey" })
         {
             return new IntegrationOutcome.NotFound();
         }

@@ -21,6 +21,7 @@ internal sealed record IntegrationView(
     string ExternalUsername,
     bool HasSecret,
     Guid? CredentialId,
+    Guid? VaultSecretId,
     FieldMappings FieldMappings,
     SyncSchedule SyncSchedule,
     Instant? LastSyncAt,
@@ -35,7 +36,7 @@ internal sealed record IntegrationView(
 {
     public static IntegrationView Of(Integration i, IReadOnlyList<MirroredCalendar> calendars) => new(
         i.Id.Value, i.Type, i.Label, i.Workspace?.Value, i.Enabled, i.Status, i.Config, i.ConfigVersion, i.Config.Username,
-        i.Credential is not null, i.Credential?.Value, i.FieldMappings, i.Schedule, i.LastSyncAt, i.LastSyncError, i.LastSyncErrorCode,
+        i.Credential is not null || i.VaultSecret is not null, i.Credential?.Value, i.VaultSecret, i.FieldMappings, i.Schedule, i.LastSyncAt, i.LastSyncError, i.LastSyncErrorCode,
         i.NextSyncAt, i.Pause?.Reason, i.Pause?.Until, [.. calendars.Select(CalendarView.Of)], i.CreatedAt, i.UpdatedAt);
 }
 

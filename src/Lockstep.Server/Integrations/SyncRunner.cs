@@ -10,7 +10,7 @@ using Npgsql;
 namespace Lockstep.Server.Integrations;
 
 /// <summary>Carries out one claimed run as the user it belongs to, who sees nothing else meanwhile, and makes every way in which it can end a report.</summary>
-internal sealed class SyncRunner(Database database, CredentialVault vault, CaldavSync caldav, ILogger<SyncRunner> log)
+internal sealed class SyncRunner(Database database, CredentialVault vault, SqlVault sqlVault, CaldavSync caldav, ILogger<SyncRunner> log)
 {
     private static readonly Counter<long> Runs = Meters.Lockstep.CreateCounter<long>("lockstep.sync.runs", description: "Runs of integrations, by how they ended");
 
@@ -58,13 +58,19 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, Calda
 
     private async Task<SyncReport> Sync(Integration integration, HeldLease lease, TenantSession session)
     {
-        if (integration.Credential is not { } credential)
-            return NoSecret("has no credential");
-        switch (await vault.RevealForSync(session, credential, lease.Held))
+        var outcome = integration switch
+        {
+            { Credential: { } credential } => await vault.RevealForSync(session, credential, lease.Held),
+            { VaultSecret: not null } => await sqlVault.RevealForSync(integration.Id, lease.Held),
+            _ => null,
+        };
+        switch (outcome)
         {
             case RevealOutcome.Revealed revealed:
                 using (revealed.Value)
                     return await caldav.Run(session, integration, revealed.Value, lease.Require, lease.Held);
+            case null:
+                return NoSecret("is missing");
             case RevealOutcome.Revoked:
                 return NoSecret("was revoked");
             case RevealOutcome.Expired:

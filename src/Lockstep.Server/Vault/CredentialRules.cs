@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Lockstep.Crypto;
+using Lockstep.Server.Detection;
 using Lockstep.Server.Http;
 using Lockstep.Server.Tenancy;
 using NodaTime;
@@ -31,6 +33,7 @@ internal static class CredentialRules
         errors.Require(credential.ExpiresAt is null || credential.ExpiresAt < Latest, "expiresAt", "is after the year 9998; leave it out for no end.");
         if (credential.Metadata is { } metadata && MetadataRules.Fault(metadata) is { } fault)
             errors.Add("metadata", fault);
+        CheckPlaintext(errors, credential.Name, credential.Description, credential.Metadata);
         errors.Require(credential.Scope != CredentialScope.WORKSPACE || credential.Workspace is not null,
             "workspaceId", "is needed with scope WORKSPACE.");
         errors.Require(credential.Scope == CredentialScope.WORKSPACE || credential.Workspace is null,
@@ -50,6 +53,7 @@ internal static class CredentialRules
         errors.Require(changes.ExpiresAt is null || changes.ExpiresAt < Latest, "expiresAt", "is after the year 9998; leave it out for no end.");
         if (changes.Metadata is { } metadata && MetadataRules.Fault(metadata) is { } fault)
             errors.Add("metadata", fault);
+        CheckPlaintext(errors, changes.Name, changes.Description, changes.Metadata);
         return errors;
     }
 
@@ -80,6 +84,16 @@ internal static class CredentialRules
         errors.Require(!string.IsNullOrWhiteSpace(text), field, "is empty.");
         errors.Require(text.Length <= longest, field, $"has {text.Length} characters; at most {longest} are kept.");
         errors.Require(!text.Any(char.IsControl), field, "holds a control character, such as a line break.");
+    }
+
+    /// <summary>The value is sealed; what describes it is not.</summary>
+    private static void CheckPlaintext(FieldErrors errors, string? name, string? description, JsonElement? metadata)
+    {
+        if (errors.Any)
+            return;
+        errors.RefuseSecrets("name", name);
+        errors.RefuseSecrets("description", description);
+        errors.RefuseSecrets("metadata", metadata);
     }
 
     private static void CheckDescription(FieldErrors errors, string? text)

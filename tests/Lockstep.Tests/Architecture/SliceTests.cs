@@ -9,12 +9,13 @@ namespace Lockstep.Tests.Architecture;
 public sealed partial class SliceTests
 {
     /// <summary>Below every slice; they know none of them.</summary>
-    private static readonly string[] Ground = ["Postgres", "Http", "Outbound", "Tenancy"];
+    private static readonly string[] Ground = ["Postgres", "Http", "Outbound", "Tenancy", "Detection"];
 
     private static readonly Dictionary<string, string[]> MayImport = new()
     {
         ["Postgres"] = ["Tenancy"],
         ["Http"] = [],
+        ["Detection"] = ["Http"],
         ["Outbound"] = [],
         ["Tenancy"] = ["Postgres", "Http", "Activity"],
         ["Activity"] = [.. Ground],

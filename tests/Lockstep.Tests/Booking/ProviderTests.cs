@@ -72,7 +72,7 @@ public sealed class ProviderTests(LockstepApp app) : IClassFixture<LockstepApp>
     [InlineData("""{"settings":{"whatsapp":{"enabled":true,"phoneE164":"+971501234567","messageTemplate":"Hello"}}}""", "settings.whatsapp.messageTemplate")]
     [InlineData("""{"settings":{"calendar":{"selectedCalendarIds":["https://elsewhere.example.com/c/"]}}}""", "settings.calendar.selectedCalendarIds[0]")]
     [InlineData("""{"settings":{"calendar":{"selectedCalendarIds":[null]}}}""", "settings.calendar.selectedCalendarIds[0]")]
-    [InlineData("""{"settings":{"profile":{"name":"-----BEGIN PRIVATE KEY-----"}}}""", "settings")]
+    [InlineData("""{"settings":{"profile":{"name":"-----BEGIN PRIVATE KEY-----"}}}""", "settings.profile.name")]
     [InlineData("""{"settings":{"profile":{"name":"two\nlines"}}}""", "settings.profile.name")]
     public async Task What_is_wrong_is_named_by_its_path_and_nothing_is_stored(string body, string field)
     {

@@ -228,7 +228,7 @@ BEGIN
     IF EXISTS (SELECT 1 FROM vault.secrets)
        AND NOT EXISTS (SELECT 1 FROM lockstep.vault_keys() k JOIN vault.secrets s ON s.key_fingerprint = k.fingerprint) THEN
         RAISE EXCEPTION 'vault_locked: the root key % opens none of the secrets that are here', seal.key_fingerprint USING ERRCODE = '55000',
-            HINT = format('They need the key with fingerprint %s. To change the key, give both and run lockstep rekey --sql.',
+            HINT = format('They need the key with fingerprint %s. To change the key, give both and run lockstep sql-vault rekey.',
                 (SELECT s.key_fingerprint FROM vault.secrets s ORDER BY s.updated_at DESC LIMIT 1));
     END IF;
     INSERT INTO vault.secrets (id, name, description, format, key_fingerprint, sealed)
@@ -278,7 +278,7 @@ BEGIN
     SELECT * INTO seal FROM lockstep.seal_vault_secret(p_secret_id, next, p_new_secret, NULL);
     IF NOT EXISTS (SELECT 1 FROM lockstep.vault_keys() k JOIN vault.secrets s ON s.key_fingerprint = k.fingerprint) THEN
         RAISE EXCEPTION 'vault_locked: the root key % opens none of the secrets that are here', seal.key_fingerprint USING ERRCODE = '55000',
-            HINT = format('They need the key with fingerprint %s. To change the key, give both and run lockstep rekey --sql.',
+            HINT = format('They need the key with fingerprint %s. To change the key, give both and run lockstep sql-vault rekey.',
                 (SELECT s.key_fingerprint FROM vault.secrets s WHERE s.id = p_secret_id));
     END IF;
     UPDATE vault.secrets s

@@ -1,0 +1,63 @@
+using Lockstep.Crypto;
+using Lockstep.Server.Http;
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Lockstep.Server.Vault;
+
+/// <summary>The root keys of the set-up by setting, <c>LOCKSTEP_SQL_VAULT_KEY</c>; empty where the database reads a file.</summary>
+internal sealed record SqlVaultKey(string Keys)
+{
+    // A record would print it.
+    public override string ToString() => "***";
+}
+
+/// <summary>Our own door to the secrets that others store by <c>vault.store_credential</c> (docs/sql-vault.md).</summary>
+internal sealed class SqlVault(Database database, SqlVaultKey key, ILogger<SqlVault> log)
+{
+    /// <summary>What <c>vault_locked</c> of the SQL functions is.</summary>
+    private const string Locked = PostgresErrorCodes.ObjectNotInPrerequisiteState;
+
+    private readonly TenantSession session = database.For(Caller.Service);
+
+    /// <summary>The service role may name any secret for an owner's integration; for a user, the database compares owners when the row is written.</summary>
+    /// <returns>False when there is none of this id.</returns>
+    public async Task<bool> MayName(Caller caller, Guid secret, Guid? workspace, CancellationToken ct) =>
+        caller.Role != CallerRole.Service || (await session.Query(
+            new Statement("SELECT lockstep.admit_vault_secret($1, $2::uuid, $3::uuid)", secret, workspace is null ? caller.User?.Value : null, workspace),
+            row => row.GetBoolean(0), ct))[0];
+
+    /// <summary>Releases the secret that an integration names to its run; a row of <c>vault_access_log</c> has committed before.</summary>
+    /// <exception cref="ProblemException">503 <c>vault_locked</c>: its root key is not here.</exception>
+    public async Task<RevealOutcome> RevealForSync(IntegrationId integration, CancellationToken ct)
+    {
+        try
+        {
+            var found = await session.Query(
+                new Statement("SELECT lockstep.retrieve_for_integration($1, $2)", integration.Value, key.Keys), row => row.GetStringOrNull(0), ct);
+            return found[0] is { } value ? new RevealOutcome.Revealed(Secret.FromText(value), 0) : new RevealOutcome.NotFound();
+        }
+        catch (PostgresException e) when (e.SqlState == Locked)
+        {
+            throw new ProblemException(503, "vault_locked", "The SQL vault is locked: the root key of this secret is not here. Its operator has to look; see docs/sql-vault.md.");
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DataCorrupted)
+        {
+            log.SqlSecretDamaged(integration.Value);
+            return new RevealOutcome.IntegrityFailure();
+        }
+    }
+}
+
+internal static partial class SqlVaultServices
+{
+    public static IServiceCollection AddSqlVault(this IServiceCollection services, string? keys) => services
+        .AddSingleton(new SqlVaultKey(keys ?? ""))
+        .AddSingleton<SqlVault>();
+
+    [LoggerMessage(330, LogLevel.Critical, "The SQL vault's secret of integration {Integration} does not open in its place: it was changed or moved in the database")]
+    public static partial void SqlSecretDamaged(this ILogger logger, Guid integration);
+}
