@@ -8,4 +8,7 @@ internal static class ExitCode
     public const int Usage = 2;
     public const int NotAllowed = 3;
     public const int Unreachable = 4;
+
+    /// <summary>A search found what it looked for.</summary>
+    public const int Found = 5;
 }

@@ -9,6 +9,8 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     UserCommand.Create(),
     IcsCommand.Create(),
     AuditCommand.Create(),
+    ScanCommand.Create(),
+    SqlVaultCommand.Create(),
 };
 // Ctrl-C and SIGTERM belong to the commands: serving drains first.
 var parsed = root.Parse(args);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -12,6 +13,22 @@ internal sealed record RootKeyFile(string Path, ClusterUser User)
     private const int KeyBytes = 32;
 
     public bool Exists => File.Exists(Path);
+
+    /// <summary>That of a data directory, with the owner that it has.</summary>
+    /// <exception cref="StartRefusedException">It is not there.</exception>
+    public static async Task<RootKeyFile> Of(string dataDirectory, CancellationToken ct)
+    {
+        var path = System.IO.Path.Combine(ClusterHome.Locate(System.IO.Path.GetFullPath(dataDirectory)), Name);
+        if (!File.Exists(path))
+            throw new StartRefusedException($"There is no {path}. Start './lockstep serve' once, or put the saved file back.");
+        var user = ClusterUser.Choose();
+        if (Environment.IsPrivilegedProcess)
+        {
+            var owner = await Command.RunAsync(Command.PrepareClean(["stat", "-c", "%u", path]), ct);
+            user = uint.TryParse(owner.Output.Trim(), CultureInfo.InvariantCulture, out var uid) && ClusterUser.WithUid(uid) is { } found ? found : user;
+        }
+        return new RootKeyFile(path, user);
+    }
 
     /// <summary>Writes the first key.</summary>
     public void Create() => Write([NewKey()]);

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using Lockstep.Server.Hosting;
+
+namespace Lockstep.Cli;
+
+/// <summary><c>lockstep sql-vault</c>: looking after the secrets of the SQL functions (docs/sql-vault.md).</summary>
+internal static class SqlVaultCommand
+{
+    public static Command Create() => new("sql-vault", "Look after the secrets of the functions vault.store_credential and so on; see docs/sql-vault.md.")
+    {
+        Status(), Rekey("rekey"), Gaps(),
+    };
+
+    private static Command Rekey(string name)
+    {
+        var newKey = new Option<bool>("--new-key") { Description = "Make a new key first, in front of the others; with the embedded database's key file only" };
+        var prune = new Option<bool>("--prune") { Description = "Take the former keys out of the embedded database's key file, once nothing is sealed by them" };
+        var to = new Option<string?>("--to") { Description = "Where the newest key is looked for: file or setting (default: the file's, else the setting's)" };
+        to.AcceptOnlyFromAmong("file", "setting");
+        var directory = SharedOptions.DataDirectory();
+        var database = SharedOptions.Database();
+        var command = new Command(
+            name,
+            """
+            Seal every secret of the SQL vault with the newest root key. Ids and versions stay; no value leaves the database. It may be stopped
+            and run again, and goes on while others read and write.
+
+            Keys come from the file of lockstep.root_key() and from LOCKSTEP_SQL_VAULT_KEY, newest first; the former ones must be there too.
+            Exit code 0: all are sealed with it. 1: the secrets that are named could not be opened.
+
+            Example:
+              lockstep sql-vault rekey --new-key --prune
+            """)
+        {
+            newKey, prune, to, directory, database,
+        };
+        command.SetAction(parsed => With(parsed.GetValue(directory), parsed.GetValue(database), (vault, ct) =>
+            vault.Rekey(parsed.GetValue(to), parsed.GetValue(newKey), parsed.GetValue(prune), ct)));
+        return command;
+    }
+
+    private static Command Status()
+    {
+        var directory = SharedOptions.DataDirectory();
+        var database = SharedOptions.Database();
+        var command = new Command("status", "How many secrets there are, by the fingerprint of their key, and which keys are at hand.") { directory, database };
+        command.SetAction(parsed => With(parsed.GetValue(directory), parsed.GetValue(database), (vault, ct) => vault.Status(ct)));
+        return command;
+    }
+
+    private static Command Gaps()
+    {
+        var directory = SharedOptions.DataDirectory();
+        var database = SharedOptions.Database();
+        var command = new Command(
+            "gaps",
+            """
+            List the numbers of retrieves that have no row in vault.vault_access_log: their transaction rolled back or is under way, the server crashed
+            (up to 32 numbers), or a superuser deleted rows. The lines "vault access" of the server's log tell which. Exit code 5 when there are any.
+            """)
+        {
+            directory, database,
+        };
+        command.SetAction(parsed => With(parsed.GetValue(directory), parsed.GetValue(database), (vault, ct) => vault.Gaps(ct)));
+        return command;
+    }
+
+    private static Task<int> With(string? directory, string? database, Func<SqlVaultMaintenance, CancellationToken, Task<int>> work) => Terminal.Run(async stop =>
+    {
+        var settings = Settings.Load(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
+        await using var maintenance = await MaintenanceConnection.Open(settings, Terminal.Note, stop);
+        await maintenance.As(owner: true, stop);
+        return await work(new SqlVaultMaintenance(maintenance, settings), stop);
+    });
+}

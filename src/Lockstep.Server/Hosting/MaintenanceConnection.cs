@@ -1,0 +1,64 @@
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Postgres.Embedded;
+using Npgsql;
+
+namespace Lockstep.Server.Hosting;
+
+/// <summary>A connection of the migrator's, for commands that look after the whole database, also beside a program that is serving it.</summary>
+internal sealed class MaintenanceConnection(NpgsqlConnection connection, StartedDatabase? started) : IAsyncDisposable
+{
+    public NpgsqlConnection Connection => connection;
+
+    /// <exception cref="StartRefusedException">There is no database, or it does not let us in.</exception>
+    public static async Task<MaintenanceConnection> Open(Settings settings, Action<string> progress, CancellationToken ct)
+    {
+        if (settings.Database is { } addresses)
+            return new MaintenanceConnection(await Connect(addresses.Direct is { } direct
+                ? new(addresses.Migrator.ConnectionString) { Host = direct.Host, Port = direct.Port }
+                : addresses.Migrator, ct), null);
+        if (EmbeddedPostgres.FindRunning(settings.DataDirectory) is { } running)
+            return new MaintenanceConnection(await Connect(new(running.ConnectionString(EmbeddedConnection.Superuser)), ct), null);
+        if (ClusterHome.MajorVersion(settings.DataDirectory) is null)
+            throw new StartRefusedException($"There is no database in {settings.DataDirectory}. Name its directory with --data-dir, or a server with --database.");
+        var started = await DatabaseStart.Start(settings, progress, ct);
+        try
+        {
+            return new MaintenanceConnection(await Connect(new(started.Embedded!.ConnectionString(EmbeddedConnection.Superuser)), ct), started);
+        }
+        catch
+        {
+            await started.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Works as the owner of Lockstep's tables from here on, or as the login itself again.</summary>
+    public async Task As(bool owner, CancellationToken ct)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(new Statement("SELECT set_config('role', $1, false)", owner ? "lockstep_owner" : "none").ToCommand());
+        await batch.ExecuteNonQueryAsync(ct);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await connection.DisposeAsync();
+        if (started is not null)
+            await started.DisposeAsync();
+    }
+
+    private static async Task<NpgsqlConnection> Connect(NpgsqlConnectionStringBuilder address, CancellationToken ct)
+    {
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(address.ConnectionString) { Pooling = false }.ConnectionString);
+        try
+        {
+            await connection.OpenAsync(ct);
+            return connection;
+        }
+        catch (NpgsqlException e)
+        {
+            await connection.DisposeAsync();
+            throw new StartRefusedException($"Cannot reach PostgreSQL at {address.Host}:{address.Port}: {(e.InnerException ?? e).Message.TrimEnd('.')}. Check the address, user and password of --database.", e);
+        }
+    }
+}
