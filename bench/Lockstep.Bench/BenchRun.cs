@@ -14,17 +14,16 @@ internal static class BenchRun
     private static readonly Scenario[] Scenarios =
         [new PushOne(), new PushFifty(), new PullUpToDate(), new StoreCredential(), new RevealCredential(), new ListCredentials()];
 
-    public static string[] Names => [.. Scenarios.Select(scenario => scenario.Name), FirstSync.Name];
+    public static string[] Names => [.. Scenarios.Select(scenario => scenario.Name), .. CalendarBenchmarks.Names];
 
     public static async Task<int> Run(BenchOptions options, CancellationToken ct)
     {
-        var radicale = options.Wants(FirstSync.Name) ? RadicaleHost.Find() : null;
         if (typeof(BenchRun).Assembly.GetCustomAttribute<DebuggableAttribute>()?.IsJITOptimizerDisabled == true)
             Note("This is a debug build: its figures mean nothing. Use eng/bench, or dotnet run -c Release --project bench/Lockstep.Bench.");
 
-        await using var calendars = radicale is null ? null : await RadicaleHost.Start(radicale, ct);
+        await using var calendars = await CalendarBenchmarks.Start(options, Note, ct);
         Note("Starting Lockstep with a database of its own...");
-        await using var house = await House.Open(calendars?.Url, ct);
+        await using var house = await House.Open(calendars.Urls, ct);
         var rows = new List<Row>();
         if (Scenarios.Where(scenario => options.Wants(scenario.Name)).ToList() is { Count: > 0 } wanted)
         {
@@ -34,14 +33,14 @@ internal static class BenchRun
             foreach (var scenario in wanted)
                 rows.Add(await ScenarioRun.Measure(scenario, house, workers, pgbench, options, Note, ct));
         }
-        if (calendars is not null)
-            rows.Add(await new FirstSync(house, calendars).Measure(options, Note, ct));
+        await calendars.Measure(house, options, Note, ct);
+        rows.AddRange(calendars.Rows);
 
         var machine = await Machine.Describe(house, ct);
         if (options.Json)
-            JsonReport.Write(house.StandardOutput, machine, options, rows);
+            JsonReport.Write(house.StandardOutput, machine, options, rows, calendars.Traffic);
         else
-            TableReport.Write(house.StandardOutput, machine, options, rows);
+            TableReport.Write(house.StandardOutput, machine, options, rows, calendars.Traffic);
         return 0;
     }
 

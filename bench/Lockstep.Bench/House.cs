@@ -41,8 +41,8 @@ internal sealed class House : IAsyncDisposable
 
     public string DataDirectory => directory.FullName;
 
-    /// <param name="calendars">A server that the outbound guard lets through.</param>
-    public static async Task<House> Open(Uri? calendars, CancellationToken ct)
+    /// <param name="calendars">Servers that the outbound guard lets through.</param>
+    public static async Task<House> Open(IEnumerable<Uri> calendars, CancellationToken ct)
     {
         var directory = Directory.CreateTempSubdirectory("lockstep-bench-");
         var standardOutput = Console.Out;
@@ -54,7 +54,7 @@ internal sealed class House : IAsyncDisposable
             {
                 "LOCKSTEP_RATE_LIMIT" => "1000000",
                 "LOCKSTEP_REVEAL_LIMIT" => "10000000",
-                OutboundAllowList.Setting => calendars is null ? null : $"{calendars.Host}:{calendars.Port}",
+                OutboundAllowList.Setting => string.Join(',', calendars.Select(server => $"{server.Host}:{server.Port}")),
                 _ => null,
             });
             var server = await LockstepServer.Start(settings, _ => null, Console.Error.WriteLine, ct);

@@ -3,55 +3,65 @@ using Lockstep.Server.Postgres.Embedded;
 
 namespace Lockstep.Bench.Caldav;
 
-/// <summary>Another program's first sync of the same calendar, into a folder of files.</summary>
-internal sealed class Vdirsyncer(string program, RadicaleHost calendars)
+/// <summary>Another program's sync of the same calendar, into a folder of files.</summary>
+internal sealed class Vdirsyncer : IDisposable
 {
-    public static Vdirsyncer? Find(RadicaleHost calendars) => Programs.Find("vdirsyncer") is { } program ? new Vdirsyncer(program, calendars) : null;
+    private readonly string program;
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("lockstep-bench-vdirsyncer-");
 
-    /// <returns>Seconds of <c>vdirsyncer sync</c>; its <c>discover</c> before it is not counted.</returns>
-    public async Task<double> FirstSync(CancellationToken ct)
+    private Vdirsyncer(string program) => this.program = program;
+
+    private string Config => Path.Combine(folder.FullName, "config");
+
+    private string Files => Path.Combine(folder.FullName, "files");
+
+    public static bool Installed => Programs.Find("vdirsyncer") is not null;
+
+    /// <summary>Makes a pair of folder and calendar; its <c>discover</c> is not counted anywhere.</summary>
+    /// <param name="calendar">Its address, on the server or on a relay before it.</param>
+    public static async Task<Vdirsyncer> Prepare(Uri calendar, CancellationToken ct)
     {
-        var folder = Directory.CreateTempSubdirectory("lockstep-bench-vdirsyncer-");
-        try
-        {
-            var config = Path.Combine(folder.FullName, "config");
-            Directory.CreateDirectory(Path.Combine(folder.FullName, "files", "bench"));
-            await File.WriteAllTextAsync(
-                config,
-                $"""
-                [general]
-                status_path = "{folder.FullName}/status"
-                [pair bench]
-                a = "files"
-                b = "server"
-                collections = ["bench"]
-                [storage files]
-                type = "filesystem"
-                path = "{folder.FullName}/files"
-                fileext = ".ics"
-                [storage server]
-                type = "caldav"
-                url = "{calendars.Url}"
-                username = "{RadicaleHost.User}"
-                password = "{RadicaleHost.Password}"
-                """,
-                ct);
-            await Run(config, "discover", ct);
-            var clock = Stopwatch.StartNew();
-            await Run(config, "sync", ct);
-            var took = clock.Elapsed.TotalSeconds;
-            var files = Directory.EnumerateFiles(Path.Combine(folder.FullName, "files", "bench")).Count();
-            return files == RadicaleHost.Events ? took : throw new BenchException($"vdirsyncer brought {files} of {RadicaleHost.Events} events.");
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
+        var made = new Vdirsyncer(Programs.Find("vdirsyncer") ?? throw new BenchException("vdirsyncer is not installed."));
+        Directory.CreateDirectory(made.Files);
+        await File.WriteAllTextAsync(
+            made.Config,
+            $"""
+            [general]
+            status_path = "{made.folder.FullName}/status"
+            [pair bench]
+            a = "files"
+            b = "server"
+            collections = null
+            [storage files]
+            type = "filesystem"
+            path = "{made.Files}"
+            fileext = ".ics"
+            [storage server]
+            type = "caldav"
+            url = "{calendar}"
+            username = "{CalendarHost.User}"
+            password = "{CalendarHost.Password}"
+            """,
+            ct);
+        await made.Run("discover", ct);
+        return made;
     }
 
-    private async Task Run(string config, string command, CancellationToken ct)
+    /// <returns>Seconds of <c>vdirsyncer sync</c>.</returns>
+    public async Task<double> Sync(CancellationToken ct)
     {
-        var result = await Command.RunAsync(Command.Prepare([program, "-c", config, command]), ct);
+        var clock = Stopwatch.StartNew();
+        await Run("sync", ct);
+        var took = clock.Elapsed.TotalSeconds;
+        var files = Directory.EnumerateFiles(Files).Count();
+        return files == BenchCalendar.Events ? took : throw new BenchException($"vdirsyncer brought {files} of {BenchCalendar.Events} events.");
+    }
+
+    public void Dispose() => folder.Delete(recursive: true);
+
+    private async Task Run(string command, CancellationToken ct)
+    {
+        var result = await Command.RunAsync(Command.Prepare([program, "-c", Config, command]), ct);
         if (!result.Succeeded)
             throw new BenchException($"vdirsyncer {command} failed:\n{result.Tail}");
     }

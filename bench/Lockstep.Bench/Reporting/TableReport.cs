@@ -9,7 +9,7 @@ internal static class TableReport
     /// <summary>Where output is not a terminal: lines are for pasting, not for 80 columns.</summary>
     private const int WidthOfPipes = 200;
 
-    public static void Write(TextWriter output, Machine machine, BenchOptions options, IReadOnlyList<Row> rows)
+    public static void Write(TextWriter output, Machine machine, BenchOptions options, IReadOnlyList<Row> rows, IReadOnlyList<TrafficRow> traffic)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
         if (Console.IsOutputRedirected)
@@ -19,6 +19,26 @@ internal static class TableReport
             $"{BenchOptions.Clients} clients; medians of {options.Rounds} rounds of {options.Seconds} s (least to most); load generators, server and database on this one machine."));
         Write(console, [.. rows.Where(row => !row.IsDuration)], "same statements by pgbench", "raw by pgbench");
         Write(console, [.. rows.Where(row => row.IsDuration)], "one REPORT of everything", "vdirsyncer sync");
+        Write(console, traffic);
+    }
+
+    private static void Write(IAnsiConsole console, IReadOnlyList<TrafficRow> rows)
+    {
+        if (rows.Count == 0)
+            return;
+        var table = new Table { Border = TableBorder.Markdown };
+        foreach (var column in (string[])["server", "program", "first sync: requests", "bytes", "writes", "idle cycles", "requests a cycle", "bytes a cycle", "writes in all"])
+            table.AddColumn(new TableColumn(column) { Alignment = column is "server" or "program" ? Justify.Left : Justify.Right });
+        foreach (var row in rows)
+        {
+            string[] cells =
+            [
+                row.Server, row.Program, $"{row.First.Requests}", row.First.Bytes.ToString("N0", CultureInfo.InvariantCulture), $"{row.First.Writes}",
+                $"{row.Cycles}", Fixed(row.RequestsACycle, "0.00"), row.BytesACycle.ToString("N0", CultureInfo.InvariantCulture), $"{row.Idle.Writes}",
+            ];
+            table.AddRow([.. cells.Select(Markup.Escape)]);
+        }
+        console.Write(table);
     }
 
     private static void Write(IAnsiConsole console, List<Row> rows, string first, string second)
