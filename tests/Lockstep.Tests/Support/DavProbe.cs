@@ -75,6 +75,16 @@ public sealed class DavProbe(Uri home, string user, string password)
         Require(answer, "DELETE " + path);
     }
 
+    /// <summary>Asks for all ETags of a calendar until that is answered: a server may read many files before it says a word.</summary>
+    public async Task WaitForAsync(string calendar, TimeSpan patience, CancellationToken ct)
+    {
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limited.CancelAfter(patience);
+        using var content = new StringContent("""<propfind xmlns="DAV:" xmlns:C="http://calendarserver.org/ns/"><prop><sync-token/><C:getctag/></prop></propfind>""", Encoding.UTF8, "application/xml");
+        using var answer = await SendAsync(new HttpMethod("PROPFIND"), calendar + "/", content, limited.Token, depth: "0");
+        Require(answer, "PROPFIND " + calendar);
+    }
+
     /// <summary>The names of the members of a calendar, sorted.</summary>
     public async Task<IReadOnlyList<string>> ListAsync(string calendar, CancellationToken ct)
     {

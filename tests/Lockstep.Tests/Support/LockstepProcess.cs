@@ -27,6 +27,21 @@ internal sealed partial class LockstepProcess : IAsyncDisposable
     /// <summary>Where it listens; known once it is ready.</summary>
     public Uri Url { get; private set; } = new("http://127.0.0.1:1/");
 
+    /// <summary>Of the process; a lease names it.</summary>
+    public int Id => process.Id;
+
+    /// <summary>Resident memory in bytes now, and the most that it has been.</summary>
+    public (long Now, long Most) Memory
+    {
+        get
+        {
+            var status = File.ReadLines($"/proc/{process.Id}/status").Where(line => line.StartsWith("Vm", StringComparison.Ordinal))
+                .Select(line => line.Split([':', ' ', '\t'], StringSplitOptions.RemoveEmptyEntries))
+                .ToDictionary(words => words[0], words => long.Parse(words[1], System.Globalization.CultureInfo.InvariantCulture) * 1024);
+            return (status["VmRSS"], status["VmHWM"]);
+        }
+    }
+
     /// <summary>Standard output so far.</summary>
     public string Output => string.Join('\n', output);
 

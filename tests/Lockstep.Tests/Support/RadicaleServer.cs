@@ -17,6 +17,9 @@ public sealed class RadicaleServer : IAsyncLifetime
     /// <summary>As the allow-list of the outbound guard names it.</summary>
     public string HostPort => $"127.0.0.1:{Url.Port}";
 
+    /// <summary>Where Radicale keeps the resources of a calendar, one file each.</summary>
+    public string CalendarFolder(string user, string calendar) => Path.Combine(folder!.FullName, "collections", "collection-root", user, calendar);
+
     public static async Task<RadicaleServer> StartAsync(CancellationToken ct)
     {
         var server = new RadicaleServer();
