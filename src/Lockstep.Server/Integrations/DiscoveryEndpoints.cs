@@ -15,9 +15,11 @@ namespace Lockstep.Server.Integrations;
 /// <param name="Components">Such as VEVENT and VTODO; empty when the server does not say, which means any.</param>
 internal sealed record DiscoveredCalendar(string Href, string Name, string? Color, IReadOnlyList<string> Components, bool ReadOnly);
 
-internal sealed record DiscoverAnswer(IReadOnlyList<DiscoveredCalendar> Calendars)
+/// <param name="Url">The address that answered: give it as <c>config.url</c>.</param>
+internal sealed record DiscoverAnswer(string Url, IReadOnlyList<DiscoveredCalendar> Calendars)
 {
-    public static DiscoverAnswer Of(Discovery discovery) => new(
+    public static DiscoverAnswer Of(Uri url, Discovery discovery) => new(
+    url.AbsoluteUri,
     [
         .. discovery.Calendars.Select(calendar => new DiscoveredCalendar(
             calendar.Href.ToString(), calendar.Name, calendar.Color, calendar.Components, calendar.ReadOnly)),
@@ -37,16 +39,16 @@ internal static class DiscoveryEndpoints
     }
 
     private static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Discover(
-        DiscoverRequest request, IntegrationRules rules, CaldavClients clients, HttpResponse response, CancellationToken ct)
+        DiscoverRequest request, AccountUrls addresses, CaldavClients clients, HttpResponse response, CancellationToken ct)
     {
         using var password = request.Password;
         var errors = new FieldErrors();
-        var url = rules.Address(request.Url, "url", errors);
+        var urls = await addresses.Of(request.Url, "url", errors, ct);
         errors.Require(!string.IsNullOrWhiteSpace(request.Username), "username", "is missing: the name that you sign in with there.");
         errors.Require(password is { Length: > 0 }, "password", "is missing. It is used for this request alone, and not kept.");
         return errors.Any
             ? Problems.Invalid(errors.All)
-            : await Look(clients, url!, request.Username!.Trim(), password!, response, ct);
+            : await Look(clients, urls, request.Username!.Trim(), password!, response, ct);
     }
 
     private static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Test(
@@ -61,7 +63,7 @@ internal static class DiscoveryEndpoints
         {
             case RevealOutcome.Revealed revealed:
                 using (revealed.Value)
-                    return await Look(clients, integration.Config.Address, integration.Config.Username, revealed.Value, response, ct);
+                    return await Look(clients, [integration.Config.Address], integration.Config.Username, revealed.Value, response, ct);
             case RevealOutcome.NotFound when integration.Workspace is not null:
                 return IntegrationProblems.NotAdmin();
             case RevealOutcome.NotFound:
@@ -72,12 +74,20 @@ internal static class DiscoveryEndpoints
     }
 
     private static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Look(
-        CaldavClients clients, Uri url, string username, Secret password, HttpResponse response, CancellationToken ct)
+        CaldavClients clients, IReadOnlyList<Uri> urls, string username, Secret password, HttpResponse response, CancellationToken ct)
     {
-        var answer = await clients.ForPeople(url, username, password.RevealText).DiscoverAsync(ct);
-        return answer.TryGet(out var discovery, out var failure)
-            ? TypedResults.Ok(DiscoverAnswer.Of(discovery))
-            : IntegrationProblems.Of(failure, response);
+        CaldavFailure? first = null;
+        foreach (var url in urls)
+        {
+            var answer = await clients.ForPeople(url, username, password.RevealText).DiscoverAsync(ct);
+            if (answer.TryGet(out var discovery, out var failure))
+                return TypedResults.Ok(DiscoverAnswer.Of(url, discovery));
+            first ??= failure;
+            // RFC 2782: the next server of a service is for when this one cannot be reached; a refused password is not shown to others.
+            if (failure is not CaldavFailure.Unreachable)
+                break;
+        }
+        return IntegrationProblems.Of(first!, response);
     }
 
     private static ProblemHttpResult NoSecret() => Problems.Conflict(

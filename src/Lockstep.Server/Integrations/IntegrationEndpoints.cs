@@ -42,11 +42,15 @@ internal static class IntegrationEndpoints
     private static Ok<IntegrationTypeList> Types() => TypedResults.Ok(IntegrationTypes.All);
 
     private static async Task<Results<Created<IntegrationView>, ProblemHttpResult>> Create(
-        CreateIntegrationRequest request, TenantSession session, IntegrationStore store, SqlVault sqlVault, CancellationToken ct)
+        CreateIntegrationRequest request, TenantSession session, IntegrationStore store, SqlVault sqlVault, AccountUrls addresses, CancellationToken ct)
     {
         using var secret = request.Secret;
         if (request.VaultSecretId is { } named && !await sqlVault.MayName(session.Caller, named, request.WorkspaceId, ct))
             return Problems.NotFound();
+        var errors = new FieldErrors();
+        request = request with { Config = await addresses.Whole(request.Config, errors, ct) };
+        if (errors.Any)
+            return Problems.Invalid(errors.All);
         return await store.Create(session, request, ct) switch
         {
             IntegrationOutcome.Done done => TypedResults.Created(
@@ -74,12 +78,16 @@ internal static class IntegrationEndpoints
             : Problems.NotFound();
 
     private static async Task<Results<Ok<IntegrationView>, ProblemHttpResult>> Update(
-        Guid id, UpdateIntegrationRequest request, TenantSession session, IntegrationStore store, SqlVault sqlVault, CancellationToken ct)
+        Guid id, UpdateIntegrationRequest request, TenantSession session, IntegrationStore store, SqlVault sqlVault, AccountUrls addresses, CancellationToken ct)
     {
         using var secret = request.Secret;
         if (request.VaultSecretId is { } named
             && (await store.Get(session, new IntegrationId(id), ct) is not { } current || !await sqlVault.MayName(session.Caller, named, current.Workspace?.Value, ct)))
             return Problems.NotFound();
+        var errors = new FieldErrors();
+        request = request with { Config = await addresses.Whole(request.Config, errors, ct) };
+        if (errors.Any)
+            return Problems.Invalid(errors.All);
         return await store.Update(session, new IntegrationId(id), request, ct) switch
         {
             IntegrationOutcome.Done done => TypedResults.Ok(IntegrationView.Of(done.Integration, done.Calendars)),

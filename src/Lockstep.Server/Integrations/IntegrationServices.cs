@@ -1,4 +1,5 @@
 using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Outbound.Names;
 using Lockstep.Server.Postgres;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -12,6 +13,8 @@ internal static class IntegrationServices
         .AddSingleton(options)
         .AddSingleton<SyncSignal>()
         .AddSingleton<IntegrationRules>()
+        .AddSingleton(provider => new AccountLookup(new DnsClient(provider.GetRequiredService<TimeProvider>())))
+        .AddSingleton<AccountUrls>()
         .AddSingleton<IntegrationStore>()
         .AddSingleton<CaldavClients>()
         .AddSingleton<CaldavSync>()
