@@ -10,6 +10,10 @@ public interface IKeyWrapper
     /// <summary>Wraps with the newest key.</summary>
     Task<WrapOutcome> Wrap(DataKey key, CancellationToken ct);
 
+    /// <summary>Wraps several at once, where the provider can.</summary>
+    /// <returns>An outcome for each, in the order given.</returns>
+    Task<IReadOnlyList<WrapOutcome>> WrapAll(IReadOnlyList<DataKey> keys, CancellationToken ct);
+
     /// <summary>Opens what this provider wrapped under this name.</summary>
     Task<UnwrapOutcome> Unwrap(DataKeyName name, WrappedKey wrapped, CancellationToken ct);
 

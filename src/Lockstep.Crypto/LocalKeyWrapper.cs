@@ -54,6 +54,9 @@ public sealed class LocalKeyWrapper(KeyRing ring) : IKeyWrapper
 
     Task<WrapOutcome> IKeyWrapper.Wrap(DataKey key, CancellationToken ct) => Task.FromResult(Outcome(key));
 
+    Task<IReadOnlyList<WrapOutcome>> IKeyWrapper.WrapAll(IReadOnlyList<DataKey> keys, CancellationToken ct) =>
+        Task.FromResult<IReadOnlyList<WrapOutcome>>([.. keys.Select(Outcome)]);
+
     Task<UnwrapOutcome> IKeyWrapper.Unwrap(DataKeyName name, WrappedKey wrapped, CancellationToken ct) => Task.FromResult(Unwrap(name, wrapped));
 
     Task<IReadOnlyList<WrapOutcome>> IKeyWrapper.Rewrap(IReadOnlyList<WrappedDataKey> keys, CancellationToken ct)
