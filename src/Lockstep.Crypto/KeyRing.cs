@@ -25,8 +25,9 @@ public sealed class KeyRing : IDisposable
     /// <param name="masterKeys"><c>LOCKSTEP_MASTER_KEYS</c>: <c>id:base64,id2:base64</c>, newest first.</param>
     /// <param name="caldavEncryptionKey"><c>CALDAV_ENCRYPTION_KEY</c>: one key in base64 or as 64 hexadecimal digits; it counts as the oldest,
     /// its id is the name of the setting, and it may repeat a key of the other setting.</param>
-    public static KeyRingOutcome Parse(string? masterKeys, string? caldavEncryptionKey) =>
-        KeySettings.Parse(masterKeys, caldavEncryptionKey);
+    /// <param name="source">Where <paramref name="masterKeys"/> was read, for messages.</param>
+    public static KeyRingOutcome Parse(string? masterKeys, string? caldavEncryptionKey, string source = KeySettings.MasterKeys) =>
+        KeySettings.Parse(masterKeys, caldavEncryptionKey, source);
 
     /// <returns>Labels and fingerprints.</returns>
     public override string ToString() => string.Join(", ", Keys);

@@ -4,7 +4,7 @@ namespace Lockstep.Crypto;
 /// Reads keys from settings, collecting every problem. No message repeats anything that was read, the id neither: who swaps id
 /// and key would see the key.
 /// </summary>
-internal sealed class KeySettings
+internal sealed class KeySettings(string source)
 {
     public const string MasterKeys = "LOCKSTEP_MASTER_KEYS";
     public const string CaldavKey = "CALDAV_ENCRYPTION_KEY";
@@ -14,9 +14,9 @@ internal sealed class KeySettings
     private readonly List<MasterKey> keys = [];
     private readonly List<string> problems = [];
 
-    public static KeyRingOutcome Parse(string? masterKeys, string? caldavKey)
+    public static KeyRingOutcome Parse(string? masterKeys, string? caldavKey, string source)
     {
-        var settings = new KeySettings();
+        var settings = new KeySettings(source);
         if (!string.IsNullOrWhiteSpace(masterKeys))
             settings.ReadMasterKeys(masterKeys);
         if (!string.IsNullOrWhiteSpace(caldavKey))
@@ -34,7 +34,7 @@ internal sealed class KeySettings
     {
         var entries = setting.Split(',', StringSplitOptions.TrimEntries);
         for (var i = 0; i < entries.Length; i++)
-            ReadEntry(entries[i], entries.Length == 1 ? MasterKeys : $"{MasterKeys}, key {i + 1} of {entries.Length}");
+            ReadEntry(entries[i], entries.Length == 1 ? source : $"{source}, key {i + 1} of {entries.Length}");
     }
 
     private void ReadEntry(string entry, string where)

@@ -43,6 +43,9 @@ public sealed class TransitEngine : IDisposable
     /// <returns>Null when all is well.</returns>
     public async Task<KeyTrouble?> Check(CancellationToken ct)
     {
+        // Nothing was asked, so nothing succeeded: failures go on being counted.
+        if (verified)
+            return null;
         if (breaker.Enter() is { } trouble)
             return trouble;
         return await Guarded(() => Verify(ct)).ConfigureAwait(false);
@@ -53,9 +56,17 @@ public sealed class TransitEngine : IDisposable
     {
         if (newest is { } known && time.GetElapsedTime(known.At) < InfoAge)
             return known.Version;
-        if (await Check(ct).ConfigureAwait(false) is not null)
+        if (breaker.Enter() is not null)
             return null;
-        return await ReadKey(Keys[0], ct).ConfigureAwait(false) is { Info: { } info } ? info.Latest : null;
+        TransitKeyInfo? info = null;
+        await Guarded(async () =>
+        {
+            if (await Verify(ct).ConfigureAwait(false) is { } unfit)
+                return unfit;
+            (info, var trouble) = await ReadKey(Keys[0], ct).ConfigureAwait(false);
+            return trouble;
+        }).ConfigureAwait(false);
+        return info?.Latest;
     }
 
     public void Dispose() => tokens.Dispose();
@@ -93,8 +104,11 @@ public sealed class TransitEngine : IDisposable
             told = true;
             if (trouble is null)
                 breaker.Succeeded();
+            else
+                // Whoever asks for the newest version asks the server now, and so finds out whether it is away.
+                newest = null;
             // What fails its check is not asked again by every request.
-            else if (breaker.Failed(trouble, atOnce: !verified))
+            if (trouble is not null && breaker.Failed(trouble, atOnce: !verified))
                 verified = false;
             return trouble;
         }

@@ -46,7 +46,7 @@ internal sealed class TransitTokens(TransitConnection connection, TransitLogin l
     }
 
     private Token? Usable(Token? refused) =>
-        current is { } token && !ReferenceEquals(token, refused) && (token.Lease == TimeSpan.Zero || time.GetElapsedTime(token.Since) < token.Lease * 0.95)
+        current is { } token && !ReferenceEquals(token.Value, refused?.Value) && (token.Lease == TimeSpan.Zero || time.GetElapsedTime(token.Since) < token.Lease * 0.95)
             ? token
             : null;
 

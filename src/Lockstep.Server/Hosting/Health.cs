@@ -1,6 +1,6 @@
-using Lockstep.Crypto;
 using Lockstep.Server.Activity.Chain;
 using Lockstep.Server.Postgres;
+using Lockstep.Server.Vault.Keys;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -43,19 +43,19 @@ internal static class Health
     private static Ok<HealthView> Live(TimeProvider time) => TypedResults.Ok(View("ok", new Dictionary<string, string>(), time));
 
     private static async Task<Results<Ok<HealthView>, JsonHttpResult<HealthView>>> Check(
-        Database database, KeyState keys, WorkerPulse workers, SealWatch audit, TimeProvider time, CancellationToken ct)
+        Database database, KeyHealth keys, WorkerPulse workers, SealWatch audit, TimeProvider time, CancellationToken ct)
     {
         var reachable = await Reachable(database, ct);
         var checks = new Dictionary<string, string>
         {
             ["database"] = reachable ? "ok" : "does not answer",
-            ["keys"] = keys.Ring is null ? "vault locked: no master key" : "ok",
+            ["keys"] = keys.Describe(),
             ["workers"] = workers.Alive ? "ok" : "have not come round for two minutes",
             ["audit"] = audit.Alarm ?? "ok",
         };
         if (!reachable || !workers.Alive)
             return TypedResults.Json(View("down", checks, time), statusCode: 503);
-        return TypedResults.Ok(View(keys.Ring is null || audit.Alarm is not null ? "degraded" : "ok", checks, time));
+        return TypedResults.Ok(View(checks["keys"] != KeyHealth.Ok || audit.Alarm is not null ? "degraded" : "ok", checks, time));
     }
 
     private static HealthView View(string status, IReadOnlyDictionary<string, string> checks, TimeProvider time) =>
@@ -77,6 +77,3 @@ internal static class Health
         }
     }
 }
-
-/// <summary>The local keys, if there are any.</summary>
-internal sealed record KeyState(KeyRing? Ring);

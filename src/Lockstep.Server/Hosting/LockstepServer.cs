@@ -112,7 +112,7 @@ internal sealed class LockstepServer : IAsyncDisposable
 
     private static void AddGround(IServiceCollection services, Settings settings, StartedDatabase database)
     {
-        services.AddSingleton(TimeProvider.System).AddSingleton(database.Database).AddSingleton(settings.Jwt).AddSingleton(new KeyState(settings.Keys));
+        services.AddSingleton(TimeProvider.System).AddSingleton(database.Database).AddSingleton(settings.Jwt);
         services.AddSingleton(new OutboundGuard(settings.OutboundAllow));
         services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>().AddSingleton<SignInBrake>();
         services.AddSingleton(provider => new JwtVerifier(

@@ -3,6 +3,7 @@ using System.Text;
 using Lockstep.Crypto;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy.Jwt;
+using Lockstep.Server.Vault.Keys;
 
 namespace Lockstep.Server.Hosting;
 
@@ -23,6 +24,9 @@ internal sealed record Settings(
     /// <summary>The root keys of the SQL vault, where they come by a setting of the transaction (docs/sql-vault.md); null otherwise.</summary>
     public string? SqlVaultKey { get; init; }
 
+    /// <summary>Transit and the rest; the local ring alone when nothing is set.</summary>
+    public KeyProviderOptions KeyProviders { get; init; } = new();
+
     /// <exception cref="StartRefusedException">Lists every fault at once, and no value: one may be a secret.</exception>
     public static Settings Load(ServeOptions options, Func<string, string?> environment)
     {
@@ -34,13 +38,14 @@ internal sealed record Settings(
             ReadUrls(options.Urls ?? environment("LOCKSTEP_URLS") ?? ServeOptions.DefaultUrl, faults),
             directory,
             database,
-            ReadKeys(environment, files, faults),
+            ReadKeys(environment, files, directory, faults),
             ReadJwt(environment, files),
             OutboundAllowList.Parse(environment(OutboundAllowList.Setting), faults),
             ReadNumber(environment, "LOCKSTEP_RATE_LIMIT", 200, 1, 1_000_000, faults),
             ReadNumber(environment, "LOCKSTEP_REVEAL_LIMIT", 600, 1, 10_000_000, faults))
         {
             SqlVaultKey = ReadSqlVaultKey(environment, faults),
+            KeyProviders = KeyProviderSettings.Read(environment, KeysFrom(environment, directory), faults),
         };
         faults.AddRange(settings.Jwt.Validate());
         return faults.Count == 0
@@ -80,9 +85,9 @@ internal sealed record Settings(
         environment("LOCKSTEP_JWT_ISSUER"),
         environment("LOCKSTEP_JWT_AUDIENCE"));
 
-    private static KeyRing? ReadKeys(Func<string, string?> environment, DataDirectoryFiles files, List<string> faults)
+    private static KeyRing? ReadKeys(Func<string, string?> environment, DataDirectoryFiles files, string directory, List<string> faults)
     {
-        switch (KeyRing.Parse(environment("LOCKSTEP_MASTER_KEYS") ?? files.MasterKeys, environment("CALDAV_ENCRYPTION_KEY")))
+        switch (KeyRing.Parse(environment("LOCKSTEP_MASTER_KEYS") ?? files.MasterKeys, environment("CALDAV_ENCRYPTION_KEY"), KeysFrom(environment, directory)))
         {
             case KeyRingOutcome.Loaded(var ring) when ring.Newest is not null:
                 return ring;
@@ -105,6 +110,10 @@ internal sealed record Settings(
         return keys;
     }
 
+    private static string KeysFrom(Func<string, string?> environment, string directory) => environment("LOCKSTEP_MASTER_KEYS") is not null
+        ? "LOCKSTEP_MASTER_KEYS"
+        : Path.Combine(directory, DataDirectoryFiles.MasterKeysFile);
+
     private static List<string> ReadUrls(string urls, List<string> faults)
     {
         var list = urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).ToList();
@@ -116,7 +125,7 @@ internal sealed record Settings(
         return list;
     }
 
-    private static int ReadNumber(Func<string, string?> environment, string name, int standard, int least, int most, List<string> faults)
+    internal static int ReadNumber(Func<string, string?> environment, string name, int standard, int least, int most, List<string> faults)
     {
         if (environment(name) is not { Length: > 0 } text)
             return standard;

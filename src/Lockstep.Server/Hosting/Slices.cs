@@ -17,7 +17,7 @@ internal static class Slices
     public static void Add(IServiceCollection services, Settings settings)
     {
         services.AddActivity();
-        services.AddVault(new VaultOptions(settings.Keys, settings.RevealLimit));
+        services.AddVault(new VaultOptions(settings.Keys, settings.RevealLimit) { Providers = settings.KeyProviders });
         services.AddSqlVault(settings.SqlVaultKey);
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt));

@@ -95,8 +95,13 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
     }
 
     /// <summary>For good: a revoked credential is never revealed again and takes no new value.</summary>
-    public Task<ChangeOutcome> Revoke(TenantSession session, CredentialId id, CancellationToken ct) =>
-        Changed(session, CredentialRows.Revoke(id, Now), new ChangeOutcome.NotFound(), ct);
+    public async Task<ChangeOutcome> Revoke(TenantSession session, CredentialId id, CancellationToken ct)
+    {
+        var outcome = await Changed(session, CredentialRows.Revoke(id, Now), new ChangeOutcome.NotFound(), ct);
+        if (outcome is ChangeOutcome.Changed { Credential: var credential })
+            seals.Forget(OwnerOf(credential.Scope, credential.WorkspaceId is { } workspace ? new WorkspaceId(workspace) : null, session.Caller));
+        return outcome;
+    }
 
     public async Task<DeleteOutcome> Delete(TenantSession session, CredentialId id, CancellationToken ct)
     {
@@ -172,10 +177,12 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
         return outcome;
     }
 
-    private static Tenant OwnerOf(NewCredential credential, Caller caller) => credential.Scope switch
+    private static Tenant OwnerOf(NewCredential credential, Caller caller) => OwnerOf(credential.Scope, credential.Workspace, caller);
+
+    private static Tenant OwnerOf(CredentialScope scope, WorkspaceId? workspace, Caller caller) => scope switch
     {
         CredentialScope.USER => Tenant.Of(caller.RequiredUser),
-        CredentialScope.WORKSPACE => Tenant.Of(credential.Workspace!.Value),
+        CredentialScope.WORKSPACE => Tenant.Of(workspace!.Value),
         _ => Tenant.System,
     };
 

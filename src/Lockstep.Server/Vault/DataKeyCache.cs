@@ -59,7 +59,8 @@ internal sealed class DataKeyCache : IDisposable
 
     /// <param name="active">Whether it is its tenant's active one, for <see cref="Active"/> from now on: <see cref="SealingsReserved"/>
     /// sealings were reserved, and this lease is for one of them.</param>
-    public Lease? Find(Guid id, bool active)
+    /// <param name="standIn">With <paramref name="active"/>: whether the local ring wrapped it in the first provider's stead.</param>
+    public Lease? Find(Guid id, bool active, bool standIn = false)
     {
         lock (gate)
         {
@@ -67,7 +68,7 @@ internal sealed class DataKeyCache : IDisposable
             if (lease is not null && active)
             {
                 activeOf[lease.Key.Tenant] = id;
-                lease.Reserve();
+                lease.Reserve(standIn);
             }
             return lease;
         }
@@ -168,6 +169,8 @@ internal sealed class DataKeyCache : IDisposable
 
         public int SealingsLeft { get; set; }
 
+        public bool StandIn { get; set; }
+
         public bool Dropped { get; set; }
     }
 
@@ -189,11 +192,18 @@ internal sealed class DataKeyCache : IDisposable
 
         public DataKey Key => entry.Key;
 
+        /// <summary>The local ring had wrapped it in the first provider's stead when it was read.</summary>
+        public bool StandIn => entry.StandIn;
+
         /// <summary>Under the cache's lock.</summary>
         internal bool TrySeal() => entry.SealingsLeft > 0 && entry.SealingsLeft-- > 0;
 
         /// <summary>Under the cache's lock.</summary>
-        internal void Reserve() => entry.SealingsLeft += SealingsReserved - 1;
+        internal void Reserve(bool standIn)
+        {
+            entry.SealingsLeft += SealingsReserved - 1;
+            entry.StandIn = standIn;
+        }
 
         public void Dispose()
         {

@@ -17,10 +17,10 @@ internal static class DataKeyStatements
             WHERE  k.tenant = $1
             AND    k.state = 'active'
             AND    lockstep.owns_credential(k.user_id, k.workspace_id)
-            RETURNING k.id, k.version, k.provider, k.key_version, k.wrapped_key, k.uses
+            RETURNING k.id, k.version, k.provider, k.key_version, k.wrapped_key, k.uses, k.pending_rewrap
             """,
             tenant.ToString(), (long)DataKeyCache.SealingsReserved),
-        row => new ActiveKeyRow(DataKeyRow.Read(row, 0)!, row.GetInt64(5)),
+        row => new ActiveKeyRow(DataKeyRow.Read(row, 0)!, row.GetInt64(5), row.GetBoolean(6)),
         ct);
 
     /// <summary>Stores a new active key, in place of <paramref name="former"/> when that is still the active one.</summary>
@@ -39,13 +39,14 @@ internal static class DataKeyStatements
             SELECT $1, $2::uuid, $3::uuid, $4, $5, $6, $7, $9, $10
             WHERE  $8::uuid IS NULL OR EXISTS (SELECT 1 FROM retired r)
             ON     CONFLICT DO NOTHING
-            RETURNING id, version, provider, key_version, wrapped_key, uses
+            RETURNING id, version, provider, key_version, wrapped_key, uses, pending_rewrap
             """,
             name.Id, tenant.User?.Value, tenant.Workspace?.Value, name.Version, wrapping.Key.Provider, wrapping.Key.KeyVersion, wrapping.Key.Text,
             former, wrapping.Pending, (long)DataKeyCache.SealingsReserved),
-        row => new ActiveKeyRow(DataKeyRow.Read(row, 0)!, row.GetInt64(5)),
+        row => new ActiveKeyRow(DataKeyRow.Read(row, 0)!, row.GetInt64(5), row.GetBoolean(6)),
         ct);
 }
 
 /// <param name="Uses">Sealings counted so far, this node's new reservation included.</param>
-internal sealed record ActiveKeyRow(DataKeyRow Key, long Uses);
+/// <param name="Pending">The local ring wrapped it in the first provider's stead.</param>
+internal sealed record ActiveKeyRow(DataKeyRow Key, long Uses, bool Pending);

@@ -29,17 +29,23 @@ internal sealed class DataKeys(KeyProviders providers, DataKeyCache cache, ILogg
     /// <summary>The key that seals a new value of a tenant. Asks the database only when it is not cached.</summary>
     /// <returns>Null when the tenant is a workspace that is not the caller's.</returns>
     /// <exception cref="ProblemException">503: <c>vault_locked</c>, or <c>key_provider_unavailable</c>.</exception>
-    public async Task<DataKeyCache.Lease?> Active(TenantSession session, Tenant tenant, CancellationToken ct)
+    public Task<DataKeyCache.Lease?> Active(TenantSession session, Tenant tenant, CancellationToken ct) => Active(session, tenant, counted: false, ct);
+
+    /// <param name="counted">The value was counted as a write of the stand-in already.</param>
+    public async Task<DataKeyCache.Lease?> Active(TenantSession session, Tenant tenant, bool counted, CancellationToken ct)
     {
         if (cache.Active(tenant.ToString()) is { } cached)
-            return cached;
+            return counted ? cached : Counted(cached);
         try
         {
+            var row = await DataKeyStatements.Reserve(session, tenant, ct);
+            // Wrapping a new key is counted by itself.
+            counted |= row is null;
             // Another node may make the key between the two statements; then the second look finds that one.
-            var row = await DataKeyStatements.Reserve(session, tenant, ct)
-                ?? await Make(session, tenant, null, ct)
-                ?? await DataKeyStatements.Reserve(session, tenant, ct);
-            return row is null ? null : await Usable(session, tenant, row, ct);
+            row ??= await Make(session, tenant, null, ct) ?? await DataKeyStatements.Reserve(session, tenant, ct);
+            if (row is null || await Usable(session, tenant, row, ct) is not { } lease)
+                return null;
+            return counted || lease.Key.Name.Id != row.Key.Id ? lease : Counted(lease);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege && tenant.Workspace is not null)
         {
@@ -64,18 +70,36 @@ internal sealed class DataKeys(KeyProviders providers, DataKeyCache cache, ILogg
         {
             var outcome = await Load(tenant, row.Key, ct);
             if (outcome is not UnwrapOutcome.Unavailable { Trouble.Kind: KeyTroubleKind.Away })
-                return await Open(tenant, row.Key, active: true, ct);
+                return await Open(tenant, row.Key, active: true, ct, row.Pending);
         }
         // A new value needs no old key: the next one is wrapped by whoever is there.
         var next = await Make(session, tenant, row.Key, ct) ?? await DataKeyStatements.Reserve(session, tenant, ct);
-        return next is null ? null : await Open(tenant, next.Key, active: true, ct);
+        return next is null ? null : await Open(tenant, next.Key, active: true, ct, next.Pending);
     }
 
-    private async Task<DataKeyCache.Lease?> Open(Tenant tenant, DataKeyRow row, bool active, CancellationToken ct)
+    /// <summary>A value sealed under a key of the stand-in is a write of the stand-in, as long as the first provider is away.</summary>
+    private DataKeyCache.Lease Counted(DataKeyCache.Lease lease)
+    {
+        if (lease.StandIn && providers.Trouble is { } trouble)
+        {
+            try
+            {
+                providers.TakeStandIn(trouble);
+            }
+            catch
+            {
+                lease.Dispose();
+                throw;
+            }
+        }
+        return lease;
+    }
+
+    private async Task<DataKeyCache.Lease?> Open(Tenant tenant, DataKeyRow row, bool active, CancellationToken ct, bool standIn = false)
     {
         while (true)
         {
-            if (cache.Find(row.Id, active) is { } cached)
+            if (cache.Find(row.Id, active, standIn) is { } cached)
                 return cached;
             switch (await Load(tenant, row, ct))
             {

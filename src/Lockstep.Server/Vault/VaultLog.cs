@@ -8,7 +8,7 @@ internal static partial class VaultLog
     [LoggerMessage(1000, LogLevel.Information, "Made data key {DataKey} for {Tenant}")]
     public static partial void DataKeyMade(this ILogger log, Guid dataKey, string tenant);
 
-    [LoggerMessage(1001, LogLevel.Error, "Data key {DataKey} is wrapped by master key {Fingerprint}, which was not given; add it to LOCKSTEP_MASTER_KEYS")]
+    [LoggerMessage(1001, LogLevel.Error, "Data key {DataKey} is wrapped by master key {Fingerprint}, which was not given; add it beside the others")]
     public static partial void MasterKeyMissing(this ILogger log, Guid dataKey, string fingerprint);
 
     [LoggerMessage(1002, LogLevel.Critical, "Data key {DataKey} does not open in its row: somebody changed or moved it")]

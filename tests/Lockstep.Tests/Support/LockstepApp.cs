@@ -5,6 +5,7 @@ using Lockstep.Server.Outbound;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Postgres.Embedded;
 using Lockstep.Server.Tenancy.Jwt;
+using Lockstep.Server.Vault.Keys;
 using NodaTime;
 using Npgsql;
 using Xunit;
@@ -32,6 +33,8 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
     internal JwtOptions Jwt { get; } = new(JwtSecret, null, null, null);
 
     internal int RevealLimit { get; set; } = 1_000_000;
+
+    internal KeyProviderOptions KeyProviders { get; set; } = new();
 
     internal int RateLimit { get; set; } = 1_000_000;
 
@@ -141,7 +144,10 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
             Jwt,
             allowed,
             RateLimit,
-            RevealLimit);
+            RevealLimit)
+        {
+            KeyProviders = KeyProviders,
+        };
         server = await LockstepServer.Start(settings, _ => null, _ => { }, CancellationToken.None);
     }
 }

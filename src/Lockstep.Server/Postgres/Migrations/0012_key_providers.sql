@@ -143,9 +143,22 @@ $$;
 COMMENT ON FUNCTION lockstep.rewrap_backlog() IS
     'How many data keys and values wait for the first key provider. SECURITY DEFINER: a number alone; service login only.';
 
+CREATE FUNCTION lockstep.newest_data_keys(p_limit integer) RETURNS TABLE (
+    id uuid, user_id uuid, workspace_id uuid, version integer, provider text, key_version text, wrapped_key text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT k.id, k.user_id, k.workspace_id, k.version, k.provider, k.key_version, k.wrapped_key
+    FROM   lockstep.data_keys k
+    ORDER  BY k.created_at DESC, k.id DESC
+    LIMIT  p_limit
+$$;
+COMMENT ON FUNCTION lockstep.newest_data_keys(integer) IS
+    'The newest data keys of any tenant, wrapped, so that a start with keys that do not open them can be refused. SECURITY DEFINER: service login only.';
+
 REVOKE ALL ON FUNCTION lockstep.wrapped_keys(uuid, integer, boolean), lockstep.replace_wrappings(uuid[], text[], text[], text[], text[]),
     lockstep.seals_to_renew(uuid, integer, integer, boolean),
-    lockstep.replace_seals(uuid[], integer[], text[], text[], integer[], text[], text[]), lockstep.rewrap_backlog() FROM PUBLIC;
+    lockstep.replace_seals(uuid[], integer[], text[], text[], integer[], text[], text[]), lockstep.rewrap_backlog(),
+    lockstep.newest_data_keys(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lockstep.wrapped_keys(uuid, integer, boolean), lockstep.replace_wrappings(uuid[], text[], text[], text[], text[]),
     lockstep.seals_to_renew(uuid, integer, integer, boolean),
-    lockstep.replace_seals(uuid[], integer[], text[], text[], integer[], text[], text[]), lockstep.rewrap_backlog() TO lockstep_service;
+    lockstep.replace_seals(uuid[], integer[], text[], text[], integer[], text[], text[]), lockstep.rewrap_backlog(),
+    lockstep.newest_data_keys(integer) TO lockstep_service;

@@ -1,4 +1,5 @@
 using Lockstep.Crypto;
+using Lockstep.Crypto.Transit;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
@@ -6,42 +7,79 @@ using Microsoft.Extensions.Logging;
 
 namespace Lockstep.Server.Vault.Keys;
 
-/// <summary>Seals a credential's value to its row, and opens it there.</summary>
-internal sealed class ValueSealer(DataKeys keys, ILogger<ValueSealer> log)
+/// <summary>Seals a credential's value to its row, and opens it there: by the tenant's data key, or by Transit itself.</summary>
+/// <remarks>How a value is opened is read off the columns, never guessed: a user's secret may itself be <c>vault:v1:AAAA</c>.</remarks>
+internal sealed class ValueSealer(DataKeys keys, KeyProviders providers, ILogger<ValueSealer> log)
 {
     /// <summary>The field that <see cref="SealContext"/> binds.</summary>
     private const string Field = "value";
 
     /// <summary>No key at all: nothing can be sealed or opened.</summary>
-    public bool Locked => keys.Locked;
+    public bool Locked => providers.Locked;
 
     /// <exception cref="ProblemException">503 <c>vault_locked</c>.</exception>
-    public void RequireUnlocked() => keys.RequireUnlocked();
+    public void RequireUnlocked() => providers.RequireUnlocked();
 
-    /// <summary>After the database said that a cached key is gone.</summary>
+    /// <summary>After the database said that a cached key is gone, or when what it sealed was revoked.</summary>
     public void Forget(Tenant owner) => keys.Forget(owner);
 
     /// <returns>Null when the owner is a workspace that is not the caller's.</returns>
     /// <exception cref="ProblemException">503: <c>vault_locked</c>, or <c>key_provider_unavailable</c>.</exception>
     public async Task<SealedColumns?> Seal(TenantSession session, Tenant owner, CredentialId id, int version, Secret value, CancellationToken ct)
     {
-        using var key = await keys.Active(session, owner, ct);
-        return key is null ? null : SealedColumns.Of(key.Key.Name, SealedValue.Seal(key.Key, Place(owner, id, version), value));
+        var pending = false;
+        if (providers is { Options.Direct: true, Values: { } transit })
+        {
+            switch (await transit.Seal(Place(owner, id, version), value, ct))
+            {
+                case TransitValueOutcome.Sealed(var made):
+                    return new SealedColumns(made.Text, SealedColumns.ByTransit, null, made.Key, made.Version, TransitValues.Format, Pending: false);
+                case TransitValueOutcome.Unavailable(var trouble):
+                    providers.TakeStandIn(trouble);
+                    pending = true;
+                    break;
+                default:
+                    throw new InvalidOperationException("A new value cannot be damaged.");
+            }
+        }
+        using var key = await keys.Active(session, owner, counted: pending, ct);
+        return key is null ? null : SealedColumns.Of(key.Key.Name, SealedValue.Seal(key.Key, Place(owner, id, version), value), pending);
     }
 
     /// <returns>Null when the row was changed or moved; that has been logged.</returns>
     /// <exception cref="ProblemException">503: <c>vault_locked</c>, or <c>key_provider_unavailable</c>.</exception>
     public async Task<Secret?> Open(Tenant owner, CredentialId id, int version, SealedRead read, CancellationToken ct)
     {
-        if (read is { Provider: SealedColumns.ByDataKey, Format: SealedValue.Format, Key: { } keyRow })
+        var value = read switch
         {
-            using var key = await keys.Open(owner, keyRow, ct);
-            if (key is not null && SealedValue.Open(key.Key, Place(owner, id, version), read.Text) is { } value)
-                return value;
-        }
-        log.CredentialDamaged(id.Value, version);
-        return null;
+            { Provider: SealedColumns.ByDataKey, Format: SealedValue.Format, Key: { } key } => await ByDataKey(owner, id, version, read.Text, key, ct),
+            { Provider: SealedColumns.ByTransit, Format: TransitValues.Format, KeyId: { } key } =>
+                await ByTransit(owner, id, version, new TransitValue(key, read.KeyVersion, read.Text), ct),
+            _ => null,
+        };
+        if (value is null)
+            log.CredentialDamaged(id.Value, version);
+        return value;
     }
 
-    private static SealContext Place(Tenant owner, CredentialId id, int version) => new(owner.ToString(), id.Value, Field, version);
+    internal static SealContext Place(Tenant owner, CredentialId id, int version) => new(owner.ToString(), id.Value, Field, version);
+
+    private async Task<Secret?> ByDataKey(Tenant owner, CredentialId id, int version, string text, DataKeyRow row, CancellationToken ct)
+    {
+        using var key = await keys.Open(owner, row, ct);
+        return key is null ? null : SealedValue.Open(key.Key, Place(owner, id, version), text);
+    }
+
+    private async Task<Secret?> ByTransit(Tenant owner, CredentialId id, int version, TransitValue value, CancellationToken ct)
+    {
+        if (providers.Values is not { } transit || !providers.Options.Transit!.Keys.Contains(value.Key))
+            throw new ProblemException(503, "vault_locked",
+                $"This credential was sealed by Transit's key '{value.Key}', which the server was not given. Its operator names it in LOCKSTEP_TRANSIT_KEY.");
+        return await transit.Open(Place(owner, id, version), value, ct) switch
+        {
+            TransitValueOutcome.Opened(var opened) => opened,
+            TransitValueOutcome.Unavailable(var trouble) => throw KeyProviders.Unavailable(trouble),
+            _ => null,
+        };
+    }
 }
