@@ -3,6 +3,8 @@ using System.Text.Json;
 using Lockstep.Server;
 using Lockstep.Server.Activity.Chain;
 using Lockstep.Server.Http;
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Vault;
 
 namespace Lockstep.Cli;
 
@@ -32,6 +34,7 @@ internal static class AuditCommand
         {
             var report = await bench.Get<AuditVerifier>().Verify(
                 await Read(parsed.GetValue(kept) ?? [], ct), Terminal.Progress("audit lines"), ct);
+            report = report with { Notes = [.. report.Notes, .. await SqlVault.Gaps(bench.Get<Database>(), ct)] };
             if (parsed.GetValue(json))
                 Console.WriteLine(JsonSerializer.Serialize(report, StrictJson.Options));
             else

@@ -21,6 +21,8 @@ internal sealed class SqlVault(Database database, SqlVaultKey key, ILogger<SqlVa
     /// <summary>What <c>vault_locked</c> of the SQL functions is.</summary>
     private const string Locked = PostgresErrorCodes.ObjectNotInPrerequisiteState;
 
+    private const int MostTold = 20;
+
     private readonly TenantSession session = database.For(Caller.Service);
 
     /// <summary>The service role may name any secret for an owner's integration; for a user, the database compares owners when the row is written.</summary>
@@ -29,6 +31,17 @@ internal sealed class SqlVault(Database database, SqlVaultKey key, ILogger<SqlVa
         caller.Role != CallerRole.Service || (await session.Query(
             new Statement("SELECT lockstep.admit_vault_secret($1, $2::uuid, $3::uuid)", secret, workspace is null ? caller.User?.Value : null, workspace),
             row => row.GetBoolean(0), ct))[0];
+
+    /// <summary>For <c>audit verify</c>: which retrieves have no row in the access log; empty when all have one.</summary>
+    public static async Task<IReadOnlyList<string>> Gaps(Database database, CancellationToken ct)
+    {
+        var gaps = await database.For(Caller.Service).Query(
+            new Statement("SELECT g.first, g.last FROM lockstep.vault_access_gaps() g"), row => (First: row.GetInt64(0), Last: row.GetInt64(1)), ct);
+        if (gaps.Count == 0)
+            return [];
+        var numbers = string.Join(", ", gaps.Take(MostTold).Select(gap => gap.First == gap.Last ? $"{gap.First}" : $"{gap.First}-{gap.Last}"));
+        return [$"{gaps.Sum(gap => gap.Last - gap.First + 1)} retrieves of the SQL vault have no row in its access log (numbers {numbers}{(gaps.Count > MostTold ? " ..." : "")}): rolled back, under way, skipped by a crash of the server, or deleted. The lines 'vault access' of PostgreSQL's log tell."];
+    }
 
     /// <summary>Releases the secret that an integration names to its run; a row of <c>vault_access_log</c> has committed before.</summary>
     /// <exception cref="ProblemException">503 <c>vault_locked</c>: its root key is not here.</exception>

@@ -73,19 +73,32 @@ public sealed class PlaintextGuardTests(LockstepApp app, ITestOutputHelper outpu
     public async Task The_trigger_takes_less_than_a_fifth_of_a_millisecond_for_4_KiB_99_times_in_100()
     {
         var best = double.MaxValue;
-        // On a busy machine others' turns count as well: the best of several rounds is the trigger's own.
+        // On a busy machine the turns of others count as well: the best of several rounds is the function's own time.
         for (var round = 0; round < 20; round++)
         {
             var figures = await app.ScalarAsync<double[]>(
                 """
-                WITH doc AS MATERIALIZED (
-                    SELECT jsonb_build_object('mappings', jsonb_agg(jsonb_build_object('from', 'customField_' || g, 'to', md5(g::text), 'transform', 'https://host.example.com/' || g))) AS d
-                    FROM generate_series(1, 36) g),
-                timed AS MATERIALIZED (
-                    SELECT extract(epoch FROM (c.after - c.before)) * 1000 AS ms
-                    FROM doc, generate_series(1, 1000) n,
-                    LATERAL (SELECT clock_timestamp() AS before, lockstep.holds_secret(jsonb_set(d, '{n}', to_jsonb(n))) AS held, clock_timestamp() AS after) c)
-                SELECT ARRAY[percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), percentile_cont(0.99) WITHIN GROUP (ORDER BY ms)]::float8[] FROM timed
+                CREATE TEMP TABLE times (ms float8);
+                DO $$
+                DECLARE
+                    doc    jsonb;
+                    before timestamptz;
+                    held   boolean;
+                    taken  float8[] := '{}';
+                BEGIN
+                    FOR n IN 1..200 LOOP
+                        SELECT jsonb_build_object('n', n, 'mappings', jsonb_agg(jsonb_build_object(
+                                   'from', 'customField_' || g, 'to', md5((n * g)::text), 'transform', 'https://host.example.com/' || g)))
+                        INTO   doc FROM generate_series(1, 36) g;
+                        ASSERT octet_length(doc::text) BETWEEN 4000 AND 4400;
+                        before := clock_timestamp();
+                        held := lockstep.holds_secret(doc);
+                        taken := taken || (extract(epoch FROM clock_timestamp() - before) * 1000)::float8;
+                        ASSERT NOT held;
+                    END LOOP;
+                    INSERT INTO times SELECT unnest(taken);
+                END $$;
+                SELECT ARRAY[percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), percentile_cont(0.99) WITHIN GROUP (ORDER BY ms)]::float8[] FROM times
                 """);
             output.WriteLine($"holds_secret, 4 KiB: p50 {figures[0]:0.000} ms, p99 {figures[1]:0.000} ms");
             best = Math.Min(best, figures[1]);

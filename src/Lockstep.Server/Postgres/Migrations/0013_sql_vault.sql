@@ -146,11 +146,12 @@ BEGIN
         RAISE EXCEPTION 'vault_locked: there is no root key' USING ERRCODE = '55000',
             HINT = 'Install lockstep.root_key(), or set lockstep.vault_key for this transaction by a bind parameter; see docs/sql-vault.md.';
     END IF;
+    -- Every argument has its type: in a schema where others make functions, no overload of theirs fits better than pgcrypto's.
     -- A key of its own for each secret and version; encrypt, then authenticate what stands in the row.
     EXECUTE format('SELECT %1$I.gen_random_bytes(16)', crypto) INTO iv;
-    EXECUTE format('SELECT %1$I.encrypt_iv($1, %1$I.hmac($2, $3, ''sha256''), $4, ''aes-cbc/pad:pkcs'')', crypto)
+    EXECUTE format('SELECT %1$I.encrypt_iv($1, %1$I.hmac($2, $3, ''sha256''::text), $4, ''aes-cbc/pad:pkcs''::text)', crypto)
         INTO body USING convert_to(p_secret, 'UTF8'), context || 'encrypt'::bytea, root, iv;
-    EXECUTE format('SELECT %1$I.hmac($1, %1$I.hmac($2, $3, ''sha256''), ''sha256'')', crypto)
+    EXECUTE format('SELECT %1$I.hmac($1, %1$I.hmac($2, $3, ''sha256''::text), ''sha256''::text)', crypto)
         INTO mac USING context || key_fingerprint::bytea || iv || body, context || 'authenticate'::bytea, root;
     sealed := iv || mac || body;
 END $$;
@@ -172,8 +173,8 @@ BEGIN
             HINT = 'Give the key that sealed this secret: in the file that lockstep.root_key() reads, or by lockstep.vault_key for this transaction.';
     END IF;
     -- Compared through another HMAC, so that the time taken says nothing of the bytes.
-    EXECUTE format('SELECT %1$I.hmac(%1$I.hmac($1, k.k, ''sha256''), k.k, ''sha256'') = %1$I.hmac($2, k.k, ''sha256'')
-                    FROM (SELECT %1$I.hmac($3, $4, ''sha256'')) k (k)', crypto)
+    EXECUTE format('SELECT %1$I.hmac(%1$I.hmac($1, k.k, ''sha256''::text), k.k, ''sha256''::text) = %1$I.hmac($2, k.k, ''sha256''::text)
+                    FROM (SELECT %1$I.hmac($3, $4, ''sha256''::text)) k (k)', crypto)
         INTO genuine
         USING context || p_fingerprint::bytea || substring(p_sealed FROM 1 FOR 16) || substring(p_sealed FROM 49),
               substring(p_sealed FROM 17 FOR 32), context || 'authenticate'::bytea, root;
@@ -181,7 +182,7 @@ BEGIN
         RAISE EXCEPTION 'integrity_failure: secret % does not open in its place', p_id USING ERRCODE = 'XX001',
             HINT = 'Its row was changed or moved. Restore it from a backup, or rotate the secret.';
     END IF;
-    EXECUTE format('SELECT %1$I.decrypt_iv($1, %1$I.hmac($2, $3, ''sha256''), $4, ''aes-cbc/pad:pkcs'')', crypto)
+    EXECUTE format('SELECT %1$I.decrypt_iv($1, %1$I.hmac($2, $3, ''sha256''::text), $4, ''aes-cbc/pad:pkcs''::text)', crypto)
         INTO plain USING substring(p_sealed FROM 49), context || 'encrypt'::bytea, root, substring(p_sealed FROM 1 FOR 16);
     RETURN convert_from(plain, 'UTF8');
 END $$;

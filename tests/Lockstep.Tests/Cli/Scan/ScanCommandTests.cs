@@ -68,6 +68,13 @@ public sealed class ScanCommandTests
         status.Output.ShouldStartWith("1 secrets");
         status.Output.ShouldNotContain("LOCKED");
         (await (await installation.RunAsync("sql-vault", "gaps", "--data-dir", installation.Data)).Ended).ShouldBe(0);
+        await Service(installation, $"BEGIN; SELECT vault.retrieve_credential('{secret}'); ROLLBACK");
+        var gaps = await installation.RunAsync("sql-vault", "gaps", "--data-dir", installation.Data);
+        (await gaps.Ended).ShouldBe(5, gaps.Errors);
+        gaps.Output.Trim().ShouldBe("2");
+        var verify = await installation.RunAsync("audit", "verify", "--data-dir", installation.Data);
+        (await verify.Ended).ShouldBe(0, verify.Errors);
+        verify.Errors.ShouldContain("1 retrieves of the SQL vault have no row in its access log (numbers 2)");
     }
 
     private static async Task<object?> Service(Installation installation, string sql)

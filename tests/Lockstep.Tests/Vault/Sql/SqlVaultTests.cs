@@ -148,6 +148,33 @@ public abstract class SqlVaultTests(PostgresServer postgres) : IAsyncLifetime
         (await Scalar(admin, "SELECT count(*) FROM pg_proc WHERE pronamespace = 'vault'::regnamespace")).ShouldBe(0L);
     }
 
+    [Fact]
+    public async Task Where_pgcrypto_is_in_a_schema_that_others_write_to_their_overloads_change_nothing()
+    {
+        var shared = await postgres.CreateDatabaseAsync();
+        var address = new NpgsqlConnectionStringBuilder(postgres.ConnectionString("postgres", shared)) { Pooling = false };
+        await using (var before = new NpgsqlConnection(address.ConnectionString))
+        {
+            await before.OpenAsync(Ct);
+            await Scalar(before, "CREATE EXTENSION pgcrypto SCHEMA public; GRANT CREATE ON SCHEMA public TO PUBLIC");
+        }
+        await using var source = NpgsqlDataSource.Create(address);
+        await new Migrator(source).Migrate(null, Ct);
+        await using var intruder = await Open(Roles.App, shared);
+        foreach (var overload in new[] { "hmac(bytea, bytea, varchar)", "hmac(bytea, bytea, name)", "hmac(bytea, bytea, \"char\")", "encrypt_iv(bytea, bytea, bytea, varchar)", "decrypt_iv(bytea, bytea, bytea, varchar)", "hmac(anyelement, anyelement, text)" })
+            await Scalar(intruder, $"CREATE FUNCTION public.{overload} RETURNS bytea LANGUAGE sql AS 'SELECT ''\\x00''::bytea'");
+        await Scalar(intruder, "CREATE FUNCTION public.gen_random_bytes(bigint) RETURNS bytea LANGUAGE sql AS 'SELECT ''\\x00''::bytea'");
+        await using var service = await Open(Roles.Service, shared);
+        await using var transaction = await service.BeginTransactionAsync(Ct);
+        await Scalar(service, "SELECT set_config('lockstep.vault_key', $1, true)", Key);
+        var id = (Guid)(await Scalar(service, "SELECT vault.store_credential($1, $2)", "mail", "a value"))!;
+        (await Scalar(service, "SELECT vault.retrieve_credential($1)", id)).ShouldBe("a value");
+        await transaction.CommitAsync(Ct);
+        await using var admin = await Open("postgres", shared);
+        // iv, mac and one block; an intruder's mac would be one byte.
+        (await Scalar(admin, "SELECT octet_length(sealed) FROM vault.secrets")).ShouldBe(64);
+    }
+
     private static async Task<Guid> Store(NpgsqlConnection service, string value)
     {
         await using var transaction = await service.BeginTransactionAsync(Ct);
