@@ -5,6 +5,7 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
 {
     ServeCommand.Create(),
     TokenCommand.Create(),
+    ApiTokenCommand.Create(),
     MigrateCommand.Create(),
     UserCommand.Create(),
     IcsCommand.Create(),

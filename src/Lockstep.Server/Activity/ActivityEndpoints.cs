@@ -19,7 +19,8 @@ internal static class ActivityEndpoints
 
     public static void MapActivity(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/v1/activity").RequireAuthorization(Policies.UserOrService).WithTags("Activity").ProducesProblem(401).ProducesProblem(422);
+        var group = routes.MapGroup("/v1/activity").RequireAuthorization(Policies.UserOrService).WithTags("Activity")
+            .WithTokenScope(TokenScopes.ReadActivity).ProducesProblem(401).ProducesProblem(422);
         group.MapGet("", List).WithName("listActivity").WithSummary("Who did what to which secret or connection, newest first");
         group.MapGet("/checkpoints", Checkpoints).RequireAuthorization(Policies.Service).WithName("listCheckpoints")
             .WithSummary("Signed checkpoints of the audit, oldest first, to be kept elsewhere").ProducesProblem(403);

@@ -14,9 +14,9 @@ internal static class ConflictEndpoints
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/integrations/{id:guid}/conflicts", List).RequireAuthorization(Policies.User).WithTags("Conflicts")
+        routes.MapGet("/v1/integrations/{id:guid}/conflicts", List).RequireAuthorization(Policies.User).WithTags("Conflicts").WithTokenScope(TokenScopes.ReadIntegrations, TokenScopes.WriteIntegrations)
             .WithName("listConflicts").WithSummary("Events that both sides had changed, newest first, with both versions.");
-        routes.MapPost("/v1/conflicts/{id:guid}/restore", Restore).RequireAuthorization(Policies.User).WithTags("Conflicts")
+        routes.MapPost("/v1/conflicts/{id:guid}/restore", Restore).RequireAuthorization(Policies.User).WithTags("Conflicts").WithTokenScope(TokenScopes.ReadIntegrations, TokenScopes.WriteIntegrations)
             .WithName("restoreConflict").WithSummary("Brings the version back that lost, as a new edit.");
     }
 

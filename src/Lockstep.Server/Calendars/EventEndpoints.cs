@@ -15,7 +15,7 @@ internal static class EventEndpoints
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/v1/events").RequireAuthorization(Policies.User).WithTags("Events");
+        var group = routes.MapGroup("/v1/events").RequireAuthorization(Policies.User).WithTags("Events").WithTokenScope(TokenScopes.ReadEvents, TokenScopes.WriteEvents);
         group.MapPost("", Create).WithName("createEvent").WithSummary("Makes an event, here and on the calendar server it belongs to.");
         group.MapGet("", List).WithName("listEvents")
             .WithSummary("Events that overlap a window; with expand=true each occurrence of the recurring ones, in order.");

@@ -16,7 +16,7 @@ internal static class EventResourceEndpoints
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/v1/events").RequireAuthorization(Policies.User).WithTags("Events");
+        var group = routes.MapGroup("/v1/events").RequireAuthorization(Policies.User).WithTags("Events").WithTokenScope(TokenScopes.ReadEvents, TokenScopes.WriteEvents);
         group.MapGet("{id:guid}/ics", Get).WithName("getEventIcs").WithSummary("The raw iCalendar resource, with its overrides.")
             .Produces<string>(200, Type);
         group.MapPut("{id:guid}/ics", Put).WithName("replaceEventIcs")

@@ -19,7 +19,7 @@ internal static class MatterEndpoints
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/v1/matters").RequireAuthorization(Policies.User).WithTags("Matters");
+        var group = routes.MapGroup("/v1/matters").RequireAuthorization(Policies.User).WithTags("Matters").WithTokenScope(TokenScopes.ReadEvents, TokenScopes.WriteEvents);
         group.MapPost("", Create).WithName("createMatter").WithSummary("Makes a case or project that events may belong to.");
         group.MapGet("", List).WithName("listMatters").WithSummary("Matters, newest first.");
         group.MapGet("{id:guid}/timeline", Timeline).WithName("getMatterTimeline")

@@ -17,7 +17,7 @@ internal static class OccurrenceEndpoints
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/v1/events/{id:guid}/occurrences").RequireAuthorization(Policies.User).WithTags("Events");
+        var group = routes.MapGroup("/v1/events/{id:guid}/occurrences").RequireAuthorization(Policies.User).WithTags("Events").WithTokenScope(TokenScopes.ReadEvents, TokenScopes.WriteEvents);
         group.MapGet("", List).WithName("listOccurrences").WithSummary("The occurrences of one event that overlap a window, in order.");
         group.MapGet("{recurrenceId}", Get).WithName("getOccurrence")
             .WithSummary("One occurrence, by its recurrenceId: 20260316T090000 as the event's own clock shows it, 20260316T080000Z, or 20260316.");

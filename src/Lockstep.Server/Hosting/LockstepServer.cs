@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Lockstep.Server.Http;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy;
+using Lockstep.Server.Tenancy.ApiTokens;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault;
 using Microsoft.AspNetCore.Authentication;
@@ -101,6 +102,7 @@ internal sealed class LockstepServer : IAsyncDisposable
         app.UseRouting();
         app.UseAuthentication();
         app.UseRateLimiter();
+        app.Use(TokenScopeCheck.Require);
         app.Use(EndWithServer);
         app.UseAuthorization();
         app.MapHealth();
@@ -114,7 +116,8 @@ internal sealed class LockstepServer : IAsyncDisposable
     {
         services.AddSingleton(TimeProvider.System).AddSingleton(database.Database).AddSingleton(settings.Jwt);
         services.AddSingleton(new OutboundGuard(settings.OutboundAllow));
-        services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>().AddSingleton<SignInBrake>();
+        services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>().AddSingleton<SignInBrake>()
+            .AddSingleton<ApiTokenLookup>().AddSingleton<ApiTokenStore>();
         services.AddSingleton(provider => new JwtVerifier(
             settings.Jwt,
             settings.Jwt.JwksUrl is { } url

@@ -32,6 +32,7 @@ internal static class DiscoveryEndpoints
     public static void MapDiscovery(this IEndpointRouteBuilder routes, RouteGroupBuilder integrations)
     {
         routes.MapPost("/v1/caldav/discover", Discover).RequireAuthorization(Policies.User).WithTags("Integrations")
+            .WithTokenScope(TokenScopes.WriteIntegrations)
             .WithName("discoverCalendars").WithSummary("Find the calendars of an account; nothing is stored")
             .ProducesProblem(401).ProducesProblem(422).ProducesProblem(429).ProducesProblem(502).ProducesProblem(504);
         integrations.MapPost("/{id:guid}/test", Test).WithName("testIntegration").WithSummary("Sign in with the stored secret and find the calendars")

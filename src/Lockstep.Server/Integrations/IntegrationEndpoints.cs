@@ -20,9 +20,9 @@ internal static class IntegrationEndpoints
 
     public static void MapIntegrations(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/integration-types", Types).RequireAuthorization(Policies.UserOrService).WithTags("Integrations")
+        routes.MapGet("/v1/integration-types", Types).RequireAuthorization(Policies.UserOrService).WithTags("Integrations").WithTokenScope(TokenScopes.ReadIntegrations, TokenScopes.WriteIntegrations)
             .WithName("listIntegrationTypes").WithSummary("What can be connected, with hints for known providers");
-        var group = routes.MapGroup("/v1/integrations").RequireAuthorization(Policies.User).WithTags("Integrations").ProducesProblem(401);
+        var group = routes.MapGroup("/v1/integrations").RequireAuthorization(Policies.User).WithTags("Integrations").WithTokenScope(TokenScopes.ReadIntegrations, TokenScopes.WriteIntegrations).ProducesProblem(401);
         group.MapPost("", Create).WithName("createIntegration").WithSummary("Connect an account; the secret goes into the vault")
             .ProducesProblem(404).ProducesProblem(409).ProducesProblem(422).ProducesProblem(503);
         group.MapGet("", List).WithName("listIntegrations").WithSummary("The connected accounts").ProducesProblem(422);

@@ -7,7 +7,8 @@ namespace Lockstep.Server.Postgres;
 /// <summary>The one context that row-level security believes: transaction-local settings, gone with the transaction.</summary>
 internal static class SessionContext
 {
-    /// <summary>Claims carry the mapped uuid as <c>sub</c>, and for the audit <c>actor</c>, <c>address</c> and <c>request_id</c>.</summary>
+    /// <summary>Claims carry the mapped uuid as <c>sub</c>, and for the audit <c>actor</c>, <c>address</c> and <c>request_id</c>;
+    /// with an API token also <c>token</c> and what limits it.</summary>
     public static NpgsqlBatchCommand Set(Caller caller) => new Statement(
         """
         SELECT set_config('request.jwt.claims', $1, true),
@@ -27,12 +28,21 @@ internal static class SessionContext
         return rows;
     }
 
-    private static string Claims(Caller caller) => JsonSerializer.Serialize(new Dictionary<string, string?>
+    private static string Claims(Caller caller)
     {
-        ["sub"] = caller.User?.ToString(),
-        ["role"] = caller is { Role: CallerRole.Service, User: null } ? "service_role" : "authenticated",
-        ["actor"] = caller.Actor,
-        ["address"] = caller.Address?.ToString(),
-        ["request_id"] = caller.RequestId,
-    });
+        var claims = new Dictionary<string, string?>
+        {
+            ["sub"] = caller.User?.ToString(),
+            ["role"] = caller is { Role: CallerRole.Service, User: null } ? "service_role" : "authenticated",
+            ["actor"] = caller.Actor,
+            ["address"] = caller.Address?.ToString(),
+            ["request_id"] = caller.RequestId,
+        };
+        if (caller.Token is { } token)
+        {
+            claims["token"] = token.Id.ToString();
+            claims["token_limits"] = token.Limits;
+        }
+        return JsonSerializer.Serialize(claims);
+    }
 }

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy.ApiTokens;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -29,6 +30,7 @@ internal static partial class WorkspaceEndpoints
         workspaces.MapPost("/{id:guid}/members", Add).WithName("addMember").WithSummary("Add a member by user id, or invite one by e-mail");
         workspaces.MapDelete("/{id:guid}/members/{userId:guid}", Remove).WithName("removeMember").WithSummary("Remove a member, or leave");
 
+        routes.MapApiTokens();
         routes.MapSignIn();
         routes.MapDelete("/v1/users/me", DeleteMe).RequireAuthorization(Policies.User).WithTags("Users")
             .WithName("deleteMe").WithSummary("Delete your user and everything you own; it cannot be undone");

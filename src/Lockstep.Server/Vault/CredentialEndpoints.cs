@@ -16,7 +16,7 @@ internal static class CredentialEndpoints
 
     public static void MapCredentials(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/v1/credentials").RequireAuthorization(Policies.UserOrService).WithTags("Credentials")
+        var group = routes.MapGroup("/v1/credentials").RequireAuthorization(Policies.UserOrService).WithTags("Credentials").WithTokenScope(TokenScopes.ReadMetadata, TokenScopes.WriteCredentials)
             .AddEndpointFilter((context, next) =>
             {
                 // On refusals too: nothing of the vault belongs into a cache.
@@ -32,6 +32,7 @@ internal static class CredentialEndpoints
             .ProducesProblem(409).ProducesProblem(422);
         group.MapDelete("/{id:guid}", Delete).WithName("deleteCredential").WithSummary("Delete a credential and its former values").ProducesProblem(409);
         group.MapPost("/{id:guid}/reveal", Reveal).WithName("revealCredential").WithSummary("Reveal the value; the activity log names you and the purpose")
+            .WithTokenScope(TokenScopes.Reveal)
             .ProducesProblem(409).ProducesProblem(422).ProducesProblem(429).ProducesProblem(503);
         group.MapPost("/{id:guid}/rotate", Rotate).WithName("rotateCredential").WithSummary("Replace the value; the former one is kept")
             .ProducesProblem(409).ProducesProblem(422).ProducesProblem(503);

@@ -38,7 +38,7 @@ internal static class CredentialRules
             "workspaceId", "is needed with scope WORKSPACE.");
         errors.Require(credential.Scope == CredentialScope.WORKSPACE || credential.Workspace is null,
             "workspaceId", "goes with scope WORKSPACE only.");
-        errors.Require(credential.Scope != CredentialScope.USER || caller.User is not null,
+        errors.Require(credential.Scope != CredentialScope.USER || caller.Person is not null,
             "scope", "is USER, and this request works for no user. Name the user in the header Lockstep-On-Behalf-Of, or use scope SYSTEM.");
         return errors;
     }

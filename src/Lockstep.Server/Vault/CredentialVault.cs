@@ -201,6 +201,10 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
         {
             return new StoreOutcome.NameTaken();
         }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege && session.Caller.Token is { Limits: not null })
+        {
+            return new StoreOutcome.Invalid(new Dictionary<string, string[]> { ["provider"] = ["is not one that this token is limited to."] });
+        }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege && credential.Workspace is not null)
         {
             // Row-level security: the caller is no admin of that workspace, whose data key somebody else's request had cached.

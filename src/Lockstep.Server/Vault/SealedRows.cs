@@ -30,7 +30,7 @@ internal static class SealedRows
         id.Value, owner.User?.Value, owner.Workspace?.Value, credential.Scope.ToString(), credential.Name, credential.Provider,
         credential.Type.ToString(), value.Text, value.DataKey, value.KeyVersion, value.Format,
         MaskedValue.Of(credential.Type, credential.Value), credential.Description, credential.ExpiresAt,
-        credential.Metadata?.GetRawText() ?? "{}", caller.User?.Value, value.Provider, value.KeyId, value.Pending);
+        credential.Metadata?.GetRawText() ?? "{}", caller.Person?.Value, value.Provider, value.KeyId, value.Pending);
 
     /// <summary>Reads a sealed value with the key that sealed it, and audits the access if the value may be released.</summary>
     /// <param name="auditedVersion">No line is written for this version; null writes one for every version.</param>

@@ -14,7 +14,7 @@ internal static class ManaEndpoints
 {
     public static void MapManaSync(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/sync/{app}").RequireAuthorization(Policies.User).WithTags("Sync (mana)");
+        var group = routes.MapGroup("/sync/{app}").RequireAuthorization(Policies.User).WithTags("Sync (mana)").WithTokenScope(TokenScopes.Sync);
         group.MapPost("", Push).WithName("manaPush").WithSummary("Stores a client's changes and answers with what others changed")
             .Accepts<object>("application/json").WithMetadata(new RequestSizeLimitAttribute(BoundedBody.LargestDrained))
             .ProducesProblem(400).ProducesProblem(403).ProducesProblem(413).ProducesProblem(422);

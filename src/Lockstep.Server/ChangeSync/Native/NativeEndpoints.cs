@@ -18,7 +18,7 @@ internal static class NativeEndpoints
 
     public static void MapNativeSync(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/v1/sync/{app}").RequireAuthorization(Policies.User).WithTags("Sync");
+        var group = routes.MapGroup("/v1/sync/{app}").RequireAuthorization(Policies.User).WithTags("Sync").WithTokenScope(TokenScopes.Sync);
         group.MapPost("/push", Push).WithName("pushChanges").WithSummary("Stores a client's mutations, each once however often it is sent")
             .Accepts<NativePush>("application/json").WithMetadata(new RequestSizeLimitAttribute(BoundedBody.LargestDrained))
             .ProducesProblem(400).ProducesProblem(409).ProducesProblem(413).ProducesProblem(422);
