@@ -22,6 +22,16 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
     public Task<CaldavAnswer<CalendarList>> ListCalendarsAsync(Href home, CancellationToken ct) =>
         new CaldavDiscovery(exchange, account.Url).ListAsync(home, "1", ct);
 
+    /// <summary>Asks one address whether it is a calendar, and of what: also one that no home lists, such as one that somebody shares.</summary>
+    /// <returns><see cref="CaldavFailure.NotCaldav"/> when something else is there.</returns>
+    public async Task<CaldavAnswer<CalendarInfo>> DescribeCalendarAsync(Href calendar, CancellationToken ct)
+    {
+        var answer = await new CaldavDiscovery(exchange, account.Url).ListAsync(calendar, "0", ct).ConfigureAwait(false);
+        return !answer.TryGet(out var list, out var failure) ? failure
+            : list.Calendars.Count > 0 ? list.Calendars[0]
+            : new CaldavFailure.NotCaldav(calendar.Url.Host);
+    }
+
     /// <summary>The idle poll: one request tells of every calendar in a home whether it changed. A calendar that is missing from
     /// the answer was not listed; that alone does not mean that its events are gone. Some servers list the home itself too.</summary>
     public Task<CaldavAnswer<PollReport>> PollHomeAsync(Href home, CancellationToken ct) => PollAsync(home, "1", ct);
@@ -78,16 +88,36 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
     public async Task<CaldavAnswer<MemberList>> ListEtagsAsync(Href calendar, CancellationToken ct)
     {
         var members = new List<CalendarMember>();
+        var truncated = false;
+        var described = false;
+        var gone = false;
         var failure = await exchange.EachAsync(
             DavRequest.ForPropfind(calendar.Url, "1", DavBodies.Etags),
             resource =>
             {
-                var member = !resource.Href.Equals(calendar) && !resource.Has(DavName.ResourceType, "collection");
-                if (member && resource.Status is null or (>= 200 and < 300))
+                truncated |= resource.Status == 507;
+                gone |= resource.IsGone;
+                var isCollection = resource.Href.Equals(calendar) || resource.Has(DavName.ResourceType, "collection");
+                described |= isCollection && !resource.IsGone;
+                // One that the server fails to describe is there all the same.
+                if (!isCollection && !resource.IsGone && resource.Status != 507)
                     members.Add(new CalendarMember(resource.Href, resource.ETag, resource.LastModified));
             },
             ct).ConfigureAwait(false);
-        return failure is null ? new MemberList(members) : failure;
+        if (failure is not null)
+            return failure;
+        // A list of nothing that does not even name the collection is none: Xandikos says of a deleted one 404 inside a 207.
+        return described || members.Count > 0 ? new MemberList(members, truncated) : Nothing(calendar, gone);
+    }
+
+    /// <summary>When a member was last written, by the server's clock: many leave it out of their reports.</summary>
+    /// <returns>Null when the server does not say, for whatever reason.</returns>
+    public async Task<Instant?> WhenModifiedAsync(Href href, CancellationToken ct)
+    {
+        Instant? modified = null;
+        await exchange.EachAsync(
+            DavRequest.ForPropfind(href.Url, "0", DavBodies.Etags), resource => modified ??= resource.LastModified, ct).ConfigureAwait(false);
+        return modified;
     }
 
     /// <summary>Fetches several members with their texts (RFC 4791 section 7.9); what came is checked against what was asked.</summary>
@@ -115,6 +145,29 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
             },
             ct).ConfigureAwait(false);
         return failure is null ? new MultigetReport(objects, gone, [.. open], unreadable) : failure;
+    }
+
+    /// <summary>
+    /// Hands every event of a calendar over with its text as it arrives (RFC 4791 section 7.8), in flat memory: one request where a
+    /// multiget takes one for each hundred. What has no event (tasks, broken texts) is not in it.
+    /// </summary>
+    /// <param name="take">As for <see cref="StreamSyncCollectionAsync"/>.</param>
+    /// <returns>Null when the answer was read to its end. A server may refuse it; a multiget does the same.</returns>
+    public async Task<CaldavFailure?> StreamEventsAsync(Href calendar, Func<CalendarObject, CancellationToken, ValueTask> take, CancellationToken ct)
+    {
+        var answer = await exchange.OpenAsync(DavRequest.ForReport(calendar.Url, "1", DavBodies.AllEvents), ct).ConfigureAwait(false);
+        if (!answer.TryGet(out var multistatus, out var failure))
+            return failure;
+        await using (multistatus)
+        {
+            while (await multistatus.NextAsync(ct).ConfigureAwait(false) is { } resource)
+            {
+                if (resource is { Ics: { } ics, Status: null or (>= 200 and < 300) })
+                    await take(new CalendarObject(resource.Href, resource.ETag, ics, resource.LastModified), ct).ConfigureAwait(false);
+            }
+
+            return multistatus.Failure;
+        }
     }
 
     /// <summary>Fetches one member.</summary>
@@ -172,15 +225,22 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
     private async Task<CaldavAnswer<PollReport>> PollAsync(Href href, string depth, CancellationToken ct)
     {
         var calendars = new List<CalendarState>();
+        var described = false;
+        var gone = false;
         var failure = await exchange.EachAsync(
             DavRequest.ForPropfind(href.Url, depth, DavBodies.Poll),
             resource =>
             {
+                gone |= resource.IsGone;
+                described |= !resource.IsGone;
                 var state = new CalendarState(resource.Href, resource.Text(DavName.Ctag), resource.Text(DavName.SyncToken));
                 if (state is not { Ctag: null, SyncToken: null })
                     calendars.Add(state);
             },
             ct).ConfigureAwait(false);
-        return failure is null ? new PollReport(calendars) : failure;
+        return failure is not null ? failure : described ? new PollReport(calendars) : Nothing(href, gone);
     }
+
+    private static CaldavFailure Nothing(Href at, bool gone) =>
+        gone ? new CaldavFailure.NotFound(at.Url.Host, at.Path) : new CaldavFailure.NotCaldav(at.Url.Host);
 }

@@ -10,7 +10,8 @@ public sealed record CalendarObject(Href Href, ETag? ETag, string Ics, Instant? 
 public sealed record CalendarMember(Href Href, ETag? ETag, Instant? LastModified);
 
 /// <summary>What <see cref="CaldavClient.ListEtagsAsync"/> found; the collection itself is not in it.</summary>
-public sealed record MemberList(IReadOnlyList<CalendarMember> Members);
+/// <param name="Truncated">The server said that it left members out (507): what is missing may be there.</param>
+public sealed record MemberList(IReadOnlyList<CalendarMember> Members, bool Truncated = false);
 
 /// <summary>What happened to a member since the token.</summary>
 public enum MemberState

@@ -10,6 +10,9 @@ namespace Lockstep.Server.Calendars;
 /// </remarks>
 internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
 {
+    /// <summary>The code of a refusal because the UID stands elsewhere on the server.</summary>
+    public const string UidTaken = "uid_taken";
+
     /// <summary>The calendars of an integration, the write target first, then by name.</summary>
     public static async Task<IReadOnlyList<MirroredCalendar>> Calendars(TenantSession session, IntegrationId integration, CancellationToken ct) =>
         await session.Query(MirrorRows.Calendars(integration), MirrorRows.ReadCalendar, ct);
@@ -38,6 +41,18 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
                 row.GetStringOrNull(4), row.GetGuidOrNull(5) is { } id ? new EventId(id) : null, row.GetInstantOrNull(6)),
             ct);
 
+    /// <summary>What was edited here and is not written yet: should the server have changed it too, the times decide.</summary>
+    public static async Task<IReadOnlyList<string>> EditedHrefs(TenantSession session, CalendarId calendar, CancellationToken ct) =>
+        await session.Query(
+            new Statement("SELECT o.href FROM lockstep.calendar_objects o WHERE o.calendar_id = $1 AND o.state = 'changed'", calendar.Value),
+            row => row.GetString(0), ct);
+
+    /// <summary>What a server lists and did not hand out, and is to be asked for again by now; addresses by calendar.</summary>
+    public static async Task<IEnumerable<IGrouping<CalendarId, string>>> SetAside(
+        TenantSession session, IReadOnlyList<CalendarId> calendars, CancellationToken ct) =>
+        (await session.Query(MirrorRows.SetAside(calendars), row => (Calendar: new CalendarId(row.GetGuid(0)), Href: row.GetString(1)), ct))
+        .GroupBy(one => one.Calendar, one => one.Href);
+
     /// <summary>Takes over what the server has: rows, events, changes and position in one transaction.</summary>
     /// <remarks>Idempotent. Local edits that were not written yet meet it by last write wins; the loser is kept in the conflicts.</remarks>
     /// <returns>Null when there is no such calendar (any more).</returns>
@@ -48,7 +63,7 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
             if (await transaction.First(MirrorRows.LockCalendar(calendar), row => new Found(MirrorRows.ReadOwner(row)), ct) is not { } found)
                 return null;
             // (2) What the page speaks of.
-            var hrefs = page.Changed.Select(remote => remote.Href).Concat(page.Removed).ToArray();
+            var hrefs = page.Changed.Select(remote => remote.Href).Concat(page.Removed).Concat(page.Unreadable.Select(one => one.Href)).ToArray();
             var uids = page.Changed.Select(remote => remote.Facts?.Uid).OfType<string>().Distinct().ToArray();
             var entries = await transaction.Query(MirrorRows.Entries(calendar, hrefs, uids), MirrorEntry.Read, ct);
             var ids = entries.Select(entry => entry.Event?.Value).OfType<Guid>().Distinct().ToArray();
@@ -77,8 +92,20 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
         ct);
 
     /// <summary>What waits to be written, oldest edit first; nothing for a read-only calendar.</summary>
+    /// <remarks>
+    /// An event that went to another calendar of the account is a deletion here and a creation there. The deletion waits until the
+    /// creation is done, or is refused because the server wants each UID in one place only: at no moment is the event in neither.
+    /// </remarks>
     public static async Task<IReadOnlyList<PendingWrite>> PendingWrites(TenantSession session, CalendarId calendar, int limit, CancellationToken ct) =>
         await session.Query(MirrorRows.Pending(calendar, limit), MirrorRows.ReadPending, ct);
+
+    /// <summary>Says what is about to be written, so that it is recognised should the answer be lost.</summary>
+    public static Task Sending(TenantSession session, CalendarId calendar, IReadOnlyList<PendingWrite> writes, CancellationToken ct) =>
+        session.Transact(async transaction =>
+        {
+            await transaction.Query(MirrorRows.LockCalendar(calendar), MirrorRows.ReadOwner, ct);
+            return await transaction.Execute(ct, MirrorRows.Sending(writes));
+        }, ct);
 
     /// <summary>A write succeeded. An edit made while it was under way stays pending, now based on the new ETag.</summary>
     /// <param name="etag">From the answer; null when it had none: the next read brings it, and recognises the text as ours.</param>
@@ -91,14 +118,32 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
             {
                 PendingWrite.Create create => [MirrorRows.Written(create.Id, etag, create.Ics, EventClock.Now(time))],
                 PendingWrite.Change change => [MirrorRows.Written(change.Id, etag, change.Ics, EventClock.Now(time))],
-                _ => MirrorRows.Erased(write.Id),
+                _ => [MirrorRows.CountErased(write.Id), .. MirrorRows.Erased(write.Id)],
             });
         }, ct);
 
-    /// <summary>A write was refused for a reason that is not a conflict; it stays pending, with the reason and one more attempt.</summary>
+    /// <summary>A write was refused for a reason that is not a conflict; it stays pending, is tried again ever later, and never given up.</summary>
+    /// <param name="code">Stable.</param>
     /// <param name="reason">What the server said, for people.</param>
-    public static Task WriteRefused(TenantSession session, PendingWrite write, string reason, CancellationToken ct) =>
-        session.Execute(MirrorRows.Refused(write.Id, reason), ct);
+    public static Task WriteRefused(TenantSession session, PendingWrite write, string code, string reason, CancellationToken ct) =>
+        session.Execute(MirrorRows.Refused(write.Id, code, reason), ct);
+
+    /// <summary>How many deletions wait for the server, how many resources it has, and how many were deleted there in the last minutes.</summary>
+    /// <remarks>What only moved to another calendar is not deleted.</remarks>
+    public static async Task<(int Deletions, int OnServer, int Recent)> CountDeletions(TenantSession session, CalendarId calendar, CancellationToken ct) =>
+        (await session.Query(MirrorRows.CountDeletions(calendar), row => (row.GetInt32(0), row.GetInt32(1), row.GetInt32(2)), ct))[0];
+
+    /// <summary>Somebody asks for it: what was refused or not handed out is tried again with the next run, however long it was to rest.</summary>
+    public static Task TryAgain(TenantSession session, IntegrationId integration, CancellationToken ct) => session.Transact(async transaction =>
+    {
+        var calendars = await transaction.Query(MirrorRows.WithResting(integration), row => new CalendarId(row.GetGuid(0)), ct);
+        foreach (var calendar in calendars)
+        {
+            await transaction.Query(MirrorRows.LockCalendar(calendar), MirrorRows.ReadOwner, ct);
+            await transaction.Execute(ct, MirrorRows.TryAgain(calendar));
+        }
+        return calendars.Count;
+    }, ct);
 
     private static IEnumerable<Statement> Writes(CalendarId calendar, PageMerge merge, CalendarPosition? position)
     {

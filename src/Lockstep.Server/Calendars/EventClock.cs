@@ -11,11 +11,15 @@ internal static class EventClock
     /// <summary>In whole milliseconds, which every place that keeps a stamp can keep.</summary>
     public static Instant Now(TimeProvider time) => Instant.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
 
-    /// <summary>LAST-MODIFIED, else getlastmodified, else now (first seen). A stamp from the future counts as now, so that it does not win for years.</summary>
+    /// <summary>
+    /// LAST-MODIFIED, else getlastmodified, else now (first seen). A stamp from the future is not believed, and the next one is asked:
+    /// counted as now it would win each time that both sides changed.
+    /// </summary>
     public static Instant OfRemote(Instant? lastModified, Instant? getLastModified, Instant now)
     {
-        var told = lastModified ?? getLastModified ?? now;
+        var latest = now + Skew;
+        var told = lastModified <= latest ? lastModified.Value : getLastModified <= latest ? getLastModified.Value : now;
         // The change log counts from 1970.
-        return told > now + Skew ? now : Instant.Max(told, NodaConstants.UnixEpoch);
+        return Instant.Max(told, NodaConstants.UnixEpoch);
     }
 }

@@ -42,7 +42,8 @@ internal static class LocalEdits
                 SET    state = 'deleted',
                        base = coalesce(base, CASE WHEN etag IS NOT NULL THEN $2 END),
                        local_changed_at = $3,
-                       attempts = 0
+                       attempts = 0,
+                       retry_at = NULL
                 WHERE  event_id = $1
                 """, row.Id.Value, old.Ics, row.ChangedAt);
         else if (old.Deleted)
@@ -50,7 +51,8 @@ internal static class LocalEdits
             yield return new Statement(
                 """
                 UPDATE lockstep.calendar_objects
-                SET    state = CASE WHEN etag IS NULL THEN 'new' ELSE 'changed' END, local_changed_at = $2, attempts = 0
+                SET    state = CASE WHEN etag IS NULL THEN 'new' ELSE 'changed' END, local_changed_at = $2, attempts = 0,
+                       retry_at = NULL
                 WHERE  event_id = $1
                 AND    state = 'deleted'
                 """, row.Id.Value, row.ChangedAt);
@@ -67,10 +69,13 @@ internal static class LocalEdits
             yield return new Statement(
                 """
                 UPDATE lockstep.calendar_objects
-                SET    state = CASE WHEN state = 'clean' THEN 'changed' ELSE state END,
-                       base = CASE WHEN state = 'clean' THEN $2 ELSE base END,
+                SET    state = CASE WHEN state IN ('clean', 'quarantined') THEN 'changed' ELSE state END,
+                       base = CASE state WHEN 'clean' THEN $2 WHEN 'quarantined' THEN NULL ELSE base END,
+                       -- What could not be read is read once more before it is written over, and kept as a conflict.
+                       etag = CASE WHEN state = 'quarantined' THEN NULL ELSE etag END,
                        local_changed_at = $3,
-                       attempts = 0
+                       attempts = 0,
+                       retry_at = NULL
                 WHERE  id = (SELECT o.id
                              FROM   lockstep.calendar_objects o
                              WHERE  o.event_id = $1

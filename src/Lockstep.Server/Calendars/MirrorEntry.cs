@@ -8,6 +8,7 @@ namespace Lockstep.Server.Calendars;
 /// <summary>The mirror's row of one resource, whole.</summary>
 /// <param name="Raw">The server's text where it could not be read as an event.</param>
 /// <param name="Base">The server's text that a pending edit was made of.</param>
+/// <param name="Sent">The text of a write that was begun and whose answer may have been lost.</param>
 internal sealed record MirrorEntry(
     CalendarObjectId Id,
     string Href,
@@ -19,11 +20,12 @@ internal sealed record MirrorEntry(
     string? Base = null,
     string? Reason = null,
     Instant? RemoteAt = null,
-    Instant? LocalChangedAt = null)
+    Instant? LocalChangedAt = null,
+    string? Sent = null)
 {
     public bool IsPending => State is ObjectState.New or ObjectState.Changed or ObjectState.Deleted;
 
-    /// <summary>The columns id, href, etag, state, uid, event_id, ics, base, reason, remote_at, local_changed_at.</summary>
+    /// <summary>The columns id, href, etag, state, uid, event_id, ics, base, reason, remote_at, local_changed_at, sent.</summary>
     public static MirrorEntry Read(NpgsqlDataReader row) => new(
         new CalendarObjectId(row.GetGuid(0)),
         row.GetString(1),
@@ -35,7 +37,8 @@ internal sealed record MirrorEntry(
         row.GetStringOrNull(7),
         row.GetStringOrNull(8),
         row.GetInstantOrNull(9),
-        row.GetInstantOrNull(10));
+        row.GetInstantOrNull(10),
+        row.GetStringOrNull(11));
 
     public static ObjectState StateOf(string text) => text switch
     {
@@ -62,7 +65,11 @@ internal sealed record MirrorEntry(
             ON     CONFLICT (id) DO UPDATE
             SET    event_id = excluded.event_id, etag = excluded.etag, uid = excluded.uid, ics = excluded.ics, base = excluded.base,
                    state = excluded.state, reason = excluded.reason, remote_at = excluded.remote_at,
-                   local_changed_at = excluded.local_changed_at, attempts = 0
+                   local_changed_at = excluded.local_changed_at, sent = NULL, refused_code = NULL,
+                   -- What is not handed out is asked for again with the next run, then after 1, 2, 4 ... minutes, at last every 6 hours.
+                   attempts = CASE WHEN excluded.state = 'quarantined' AND excluded.etag IS NULL THEN calendar_objects.attempts + 1 ELSE 0 END,
+                   retry_at = CASE WHEN excluded.state = 'quarantined' AND excluded.etag IS NULL
+                                   THEN clock_timestamp() + least(interval '1 minute' * power(2, least(calendar_objects.attempts, 12)), interval '6 hours') END
             """,
             calendar.Value,
             owner.User?.Value,

@@ -10,6 +10,7 @@ namespace Lockstep.Server.Calendars;
 /// <param name="IsWriteTarget">New events go here; at most one calendar of an integration.</param>
 /// <param name="LastReadAt">When the mirror was last known to be what the server has.</param>
 /// <param name="UnreadableSince">Null while reading works.</param>
+/// <param name="AuditedAt">When it was last compared with a full listing; null before the first read is complete.</param>
 internal sealed record MirroredCalendar(
     CalendarId Id,
     string Href,
@@ -20,7 +21,8 @@ internal sealed record MirroredCalendar(
     bool IsWriteTarget,
     bool ReadOnly,
     Instant? LastReadAt,
-    Instant? UnreadableSince);
+    Instant? UnreadableSince,
+    Instant? AuditedAt = null);
 
 /// <summary>What an integration wants to be mirrored.</summary>
 /// <param name="Href">The collection's absolute URL, with the slash at its end.</param>

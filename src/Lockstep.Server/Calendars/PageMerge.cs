@@ -53,6 +53,8 @@ internal sealed class PageMerge
         // (1)
         foreach (var remote in page.Changed)
             Change(remote);
+        foreach (var bad in page.Unreadable)
+            SetAside(bad);
         // (2)
         foreach (var href in page.Removed)
             if (entries.TryGetValue(href, out var entry))
@@ -80,7 +82,10 @@ internal sealed class PageMerge
         }
         var pending = entry is { IsPending: true } ? entry : PendingOf(row.Id);
         var local = new ResourceSide(row.Deleted ? null : row.Ics, entry?.ETag, row.ChangedAt);
-        var step = ResourceMerge.Decide(pending?.State ?? ObjectState.Clean, local, pending?.Base, new ResourceSide(remote.Ics, remote.ETag, at));
+        // An editor that leaves LAST-MODIFIED as it found it has not said when it was.
+        if (pending?.Base is { } text && facts.LastModified is { } same && EventFacts.Read(text, out _)?.LastModified == same)
+            at = EventClock.OfRemote(null, remote.LastModified, now);
+        var step = ResourceMerge.Decide(pending?.State ?? ObjectState.Clean, local, [pending?.Base, pending?.Sent], new ResourceSide(remote.Ics, remote.ETag, at));
         clean = clean with { Event = row.Id };
         if (step is MergeStep.ConflictLocalWins or MergeStep.ConflictRemoteWins)
             Record(row, remote.Href, remote.Ics, at, step == MergeStep.ConflictLocalWins);
@@ -127,7 +132,7 @@ internal sealed class PageMerge
             return;
         }
         var step = ResourceMerge.Decide(
-            entry.State, new ResourceSide(row.Deleted ? null : row.Ics, entry.ETag, row.ChangedAt), entry.Base, new ResourceSide(null, null, now));
+            entry.State, new ResourceSide(row.Deleted ? null : row.Ics, entry.ETag, row.ChangedAt), [entry.Base, entry.Sent], new ResourceSide(null, null, now));
         if (step == MergeStep.ConflictLocalWins)
         {
             Record(row, entry.Href, null, now, localWins: true);
@@ -153,6 +158,18 @@ internal sealed class PageMerge
         Put(new MirrorEntry(
             entry?.Id ?? CalendarObjectId.New(), remote.Href, remote.ETag, ObjectState.Quarantined, entry?.Uid, entry?.Event, raw,
             Reason: problem, RemoteAt: entry?.RemoteAt));
+    }
+
+    /// <summary>Without an ETag it is asked for again. An edit made here stays as it is, and waits.</summary>
+    private void SetAside(UnreadableObject bad)
+    {
+        var entry = entries.GetValueOrDefault(bad.Href);
+        if (entry is { IsPending: true })
+            return;
+        Quarantined++;
+        Put(new MirrorEntry(
+            entry?.Id ?? CalendarObjectId.New(), bad.Href, null, ObjectState.Quarantined, entry?.Uid, entry?.Event, entry?.Raw,
+            Reason: bad.Reason, RemoteAt: entry?.RemoteAt));
     }
 
     private void Settle(MirrorEntry pending)

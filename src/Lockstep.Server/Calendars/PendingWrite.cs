@@ -22,6 +22,20 @@ internal abstract record PendingWrite
     /// <summary>How often writing this was refused before.</summary>
     public int Attempts { get; }
 
+    /// <summary>What is sent; null for a deletion.</summary>
+    public string? Text => this switch
+    {
+        Create create => create.Ics,
+        Change change => change.Ics,
+        _ => null,
+    };
+
+    /// <summary>What the server said when it last refused it, for people; null when it did not.</summary>
+    public string? LastRefusal { get; init; }
+
+    /// <summary>It was refused, and is not to be tried again yet unless the owner asks for it.</summary>
+    public bool Rests { get; init; }
+
     /// <summary>PUT with <c>If-None-Match: *</c>.</summary>
     public sealed record Create(CalendarObjectId Id, string Href, long Version, int Attempts, string Ics)
         : PendingWrite(Id, Href, Version, Attempts);

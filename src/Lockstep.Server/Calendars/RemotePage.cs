@@ -21,13 +21,25 @@ internal sealed record RemoteObject(string Href, string? ETag, string Ics, Insta
 
 /// <summary>Up to where the server was read once the page is applied.</summary>
 /// <param name="SyncToken">Null: from now on without one (a server that does not do RFC 6578, or that forgot ours).</param>
-internal sealed record CalendarPosition(string? SyncToken, string? Ctag);
+internal sealed record CalendarPosition(string? SyncToken, string? Ctag)
+{
+    /// <summary>A full listing was compared.</summary>
+    public bool Audited { get; init; }
+}
+
+/// <summary>A resource that is there, and that the server does not hand out.</summary>
+/// <param name="Reason">For people.</param>
+internal sealed record UnreadableObject(string Href, string Reason);
 
 /// <summary>What a read of the server brought, applied as a whole or not at all.</summary>
 /// <param name="Changed">New or with another ETag than the mirror's. A resource that is as it was does no harm.</param>
 /// <param name="Removed">Hrefs that are gone, confirmed where that was in doubt.</param>
 /// <param name="Position">Null leaves the position as it is: more pages follow, or single resources were read.</param>
-internal sealed record RemotePage(IReadOnlyList<RemoteObject> Changed, IReadOnlyList<string> Removed, CalendarPosition? Position);
+internal sealed record RemotePage(IReadOnlyList<RemoteObject> Changed, IReadOnlyList<string> Removed, CalendarPosition? Position)
+{
+    /// <summary>Quarantined without a text, and asked for again, ever later.</summary>
+    public IReadOnlyList<UnreadableObject> Unreadable { get; init; } = [];
+}
 
 /// <summary>What applying a page did.</summary>
 /// <param name="Pulled">Events made, changed or deleted here; echoes of our own writes are not among them.</param>

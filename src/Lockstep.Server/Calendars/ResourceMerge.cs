@@ -43,9 +43,10 @@ internal sealed record ResourceSide(string? Ics, string? ETag, Instant At);
 internal static class ResourceMerge
 {
     /// <param name="local">As it stands here; with the ETag that the mirror knows.</param>
-    /// <param name="baseIcs">What the pending edit was made of; null without one, or when it was never on the server.</param>
+    /// <param name="ours">Texts that the server may have without anybody else having written: what the pending edit was made of, and
+    /// what was sent when the answer did not come. Nulls count for nothing.</param>
     /// <param name="remote">As it stands there; a null text means gone.</param>
-    public static MergeStep Decide(ObjectState state, ResourceSide local, string? baseIcs, ResourceSide remote)
+    public static MergeStep Decide(ObjectState state, ResourceSide local, ReadOnlySpan<string?> ours, ResourceSide remote)
     {
         var pending = state is ObjectState.New or ObjectState.Changed or ObjectState.Deleted;
         if (remote.Ics is null)
@@ -60,14 +61,15 @@ internal static class ResourceMerge
         if (local.Ics is not null && SameContent(local.Ics, remote.Ics))
             return MergeStep.Echo;
         // (3)
-        if (baseIcs is not null && SameContent(baseIcs, remote.Ics))
-            return MergeStep.Rebase;
+        foreach (var text in ours)
+            if (text is not null && SameContent(text, remote.Ics))
+                return MergeStep.Rebase;
         // (5) A deletion here against an edit there.
         if (local.Ics is null)
             return MergeStep.ConflictRemoteWins;
-        // (4) Servers say whole seconds. On a tie the greater text wins: any node, any order, the same.
-        var (ours, theirs) = (local.At.ToUnixTimeSeconds(), remote.At.ToUnixTimeSeconds());
-        var localWins = ours != theirs ? ours > theirs : string.CompareOrdinal(local.Ics, remote.Ics) > 0;
+        // (4) Servers say whole seconds. On a tie the greater content wins: any node, any order, and however a server writes it, the same.
+        var (here, there) = (local.At.ToUnixTimeSeconds(), remote.At.ToUnixTimeSeconds());
+        var localWins = here != there ? here > there : string.CompareOrdinal(Content(local.Ics), Content(remote.Ics)) > 0;
         return localWins ? MergeStep.ConflictLocalWins : MergeStep.ConflictRemoteWins;
     }
 
@@ -76,6 +78,8 @@ internal static class ResourceMerge
     /// </summary>
     public static bool SameContent(string a, string b) =>
         string.Equals(a, b, StringComparison.Ordinal) || Lines(a).SequenceEqual(Lines(b), StringComparer.Ordinal);
+
+    private static string Content(string ics) => string.Join('\n', Lines(ics));
 
     private static List<string> Lines(string ics)
     {

@@ -27,6 +27,9 @@ internal sealed record Settings(
     /// <summary>Transit and the rest; the local ring alone when nothing is set.</summary>
     public KeyProviderOptions KeyProviders { get; init; } = new();
 
+    /// <summary>How long an edit waits for others before it is written to its calendar.</summary>
+    public TimeSpan PushDelay { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <exception cref="StartRefusedException">Lists every fault at once, and no value: one may be a secret.</exception>
     public static Settings Load(ServeOptions options, Func<string, string?> environment)
     {
@@ -46,6 +49,7 @@ internal sealed record Settings(
         {
             SqlVaultKey = ReadSqlVaultKey(environment, faults),
             KeyProviders = KeyProviderSettings.Read(environment, KeysFrom(environment, directory), faults),
+            PushDelay = TimeSpan.FromSeconds(ReadNumber(environment, "LOCKSTEP_PUSH_DELAY", 1, 0, 86_400, faults)),
         };
         faults.AddRange(settings.Jwt.Validate());
         return faults.Count == 0

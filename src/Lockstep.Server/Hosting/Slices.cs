@@ -26,6 +26,7 @@ internal static class Slices
         {
             Heartbeat = provider.GetRequiredService<WorkerPulse>().Beat,
             OnlyNode = settings.Database is null,
+            PushDelay = settings.PushDelay,
         });
         services.AddBooking();
     }

@@ -27,6 +27,9 @@ internal sealed record IntegrationOptions
     /// <summary>How long runs may finish when the server stops, before they are cut at a safe point. Default 3 s.</summary>
     public TimeSpan DrainPatience { get; init; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>How long an edit made here waits for others before it is written to its calendar. Default 1 s.</summary>
+    public TimeSpan PushDelay { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Called whenever the worker comes round; health asks whether it still does.</summary>
     public Action Heartbeat { get; init; } = static () => { };
 }

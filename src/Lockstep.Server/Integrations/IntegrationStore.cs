@@ -95,6 +95,7 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
     /// <summary>Makes it due now and wakes the worker.</summary>
     public async Task<RunRequest> RequestRun(TenantSession session, IntegrationId id, CancellationToken ct)
     {
+        await CalendarMirror.TryAgain(session, id, ct);
         var promised = await session.Query(IntegrationRows.RequestRun(id, Guid.CreateVersion7()), row => row.GetGuid(0), ct);
         if (promised.Count > 0)
         {

@@ -69,6 +69,7 @@ internal sealed class SyncWorker(
                 log.LeasesReleased(count);
             released = true;
         }
+        await due.Hasten(options.PushDelay, ct);
         if (places.Free(running.Count) is > 0 and var free)
         {
             foreach (var work in await due.Claim(free, ct))

@@ -153,7 +153,7 @@ public sealed class CalendarMirrorTests(CalendarWorld world) : IClassFixture<Cal
         await world.Make(user, Meeting());
         var write = (await CalendarMirror.PendingWrites(user, calendar, 10, Ct)).Single();
 
-        await CalendarMirror.WriteRefused(user, write, "The server says that it is full.", Ct);
+        await CalendarMirror.WriteRefused(user, write, "caldav_rejected", "The server says that it is full.", Ct);
 
         (await CalendarMirror.PendingWrites(user, calendar, 10, Ct)).Single().Attempts.ShouldBe(1);
     }

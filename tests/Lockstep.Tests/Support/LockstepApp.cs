@@ -38,6 +38,9 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
 
     internal int RateLimit { get; set; } = 1_000_000;
 
+    /// <summary>So long that tests say themselves when their edits are written.</summary>
+    internal TimeSpan PushDelay { get; set; } = TimeSpan.FromDays(1);
+
     /// <summary>Serves an existing database instead of a new one; set it before the start.</summary>
     public string? ExistingDatabase { get; init; }
 
@@ -147,6 +150,7 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
             RevealLimit)
         {
             KeyProviders = KeyProviders,
+            PushDelay = PushDelay,
         };
         server = await LockstepServer.Start(settings, _ => null, _ => { }, CancellationToken.None);
     }

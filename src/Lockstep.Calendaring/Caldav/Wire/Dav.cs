@@ -40,6 +40,10 @@ internal static class DavBodies
     public static readonly byte[] Etags = Encoding.UTF8.GetBytes(
         """<propfind xmlns="DAV:"><prop><resourcetype/><getetag/><getlastmodified/></prop></propfind>""");
 
+    /// <summary>RFC 4791 section 7.8, filtered: some servers refuse a query without a filter for a component.</summary>
+    public static readonly byte[] AllEvents = Encoding.UTF8.GetBytes(
+        """<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/><getlastmodified/><C:calendar-data/></prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"/></C:comp-filter></C:filter></C:calendar-query>""");
+
     /// <summary>RFC 6578 section 3.2; the text is asked for at once, which saves every multiget where the server grants it.</summary>
     public static byte[] SyncCollection(string? token) => Encoding.UTF8.GetBytes(
         $"""<sync-collection xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><sync-token>{SecurityElement.Escape(token)}</sync-token><sync-level>1</sync-level><prop><getetag/><getlastmodified/><C:calendar-data/></prop></sync-collection>""");

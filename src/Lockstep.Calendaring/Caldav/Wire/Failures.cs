@@ -58,6 +58,8 @@ internal static class Failures
     {
         "valid-sync-token" => new CaldavFailure.TokenInvalid(),
         "no-uid-conflict" => new CaldavFailure.Conflict(host, precondition),
+        // RFC 6638 section 3.2.4.1: the same, on servers where a UID is unique for the whole user.
+        "unique-scheduling-object-resource" => new CaldavFailure.Conflict(host, precondition),
         // RFC 4791 section 5.3.2.1.
         "valid-calendar-data" or "valid-calendar-object-resource" or "supported-calendar-data" or "supported-calendar-component"
             or "max-resource-size" or "min-date-time" or "max-date-time" or "max-instances" or "max-attendees-per-instance"

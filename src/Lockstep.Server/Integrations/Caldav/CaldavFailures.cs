@@ -14,8 +14,10 @@ internal static class CaldavFailures
     };
 
     /// <summary>Does it concern the account or the whole server, so that further requests are pointless or unwelcome?</summary>
+    /// <remarks>An answer that broke off is one calendar's: whatever makes a server choke on it must not keep the others from being read.</remarks>
     public static bool EndsTheRun(this CaldavFailure failure) => failure
-        is CaldavFailure.Unauthorized or CaldavFailure.Throttled or CaldavFailure.Unreachable or CaldavFailure.CredentialsWithheld;
+        is CaldavFailure.Unauthorized or CaldavFailure.Throttled or CaldavFailure.CredentialsWithheld
+        or CaldavFailure.Unreachable { Reason: not UnreachableReason.BrokenOff };
 
     public static string Code(CaldavFailure failure) => failure switch
     {

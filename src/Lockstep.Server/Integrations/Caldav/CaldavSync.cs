@@ -2,6 +2,8 @@ using System.Diagnostics;
 using Lockstep.Crypto;
 using Lockstep.Server.Calendars;
 using Lockstep.Server.Postgres;
+using NodaTime;
+using CalendarState = Lockstep.Calendaring.Caldav.CalendarState;
 
 namespace Lockstep.Server.Integrations.Caldav;
 
@@ -17,11 +19,12 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
         var began = time.GetTimestamp();
         var (client, traffic) = clients.ForSync(integration.Config, secret.RevealText);
         using var counted = traffic;
-        var tools = new SyncTools(client, mirror, session, requireLease, new DeletionAllowance(integration.ConfirmedDeletions));
+        var now = Instant.FromDateTimeOffset(time.GetUtcNow());
+        var tools = new SyncTools(client, mirror, session, requireLease, new DeletionAllowance(integration.ConfirmedDeletions), now);
         var results = await Calendars(tools, integration, ct) switch
         {
-            (var failure, { Count: 0 }) => [new CalendarResult(0, failure)],
-            var (failure, calendars) => await ReadAndWrite(tools, calendars, failure, ct),
+            { Calendars.Count: 0 } none => [new CalendarResult(0, none.Failure)],
+            var chosen => await ReadAndWrite(tools, chosen, ct),
         };
         return new SyncReport(
             results.Where(result => result is not Written).Sum(result => result.Items),
@@ -32,21 +35,20 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
     }
 
     /// <summary>The calendars to work on: as the mirror has them, or chosen anew when the configuration says otherwise.</summary>
-    private async Task<(SyncFailure? Failure, IReadOnlyList<MirroredCalendar> Calendars)> Calendars(
-        SyncTools tools, Integration integration, CancellationToken ct)
+    private async Task<Chosen> Calendars(SyncTools tools, Integration integration, CancellationToken ct)
     {
         var known = await CalendarMirror.Calendars(tools.Session, integration.Id, ct);
         if (CalendarChoice.IsMade(integration.Config, known))
-            return (null, known);
-        var answer = await tools.Client.DiscoverAsync(ct);
+            return new Chosen(null, known, []);
+        var answer = await CalendarSearch.Run(tools.Client, integration.Config, ct);
         if (!answer.TryGet(out var account, out var failure))
         {
             await CalendarMirror.MarkUnreadable(tools.Session, [.. known.Select(calendar => calendar.Id)], ct);
-            return (failure.ToSyncFailure(), []);
+            return new Chosen(failure.ToSyncFailure(), [], []);
         }
         var choice = CalendarChoice.Make(integration.Config, account.Calendars, known);
         if (choice.Wanted.Count == 0)
-            return (choice.Missing, []);
+            return new Chosen(choice.Missing, [], []);
         tools.RequireLease();
         await tools.Session.Transact<int>(async transaction =>
         {
@@ -55,21 +57,28 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
                 await mirror.SetCalendars(transaction, integration.Id, choice.Wanted, ct);
             return 0;
         }, ct);
-        return (choice.Missing, await CalendarMirror.Calendars(tools.Session, integration.Id, ct));
+        // The search has told what a poll would.
+        var told = account.Calendars.Select(calendar => new CalendarState(calendar.Href, calendar.Ctag, calendar.SyncToken));
+        return new Chosen(choice.Missing, await CalendarMirror.Calendars(tools.Session, integration.Id, ct), [.. told]);
     }
 
-    private static async Task<IReadOnlyList<CalendarResult>> ReadAndWrite(
-        SyncTools tools, IReadOnlyList<MirroredCalendar> calendars, SyncFailure? missing, CancellationToken ct)
+    private static async Task<IReadOnlyList<CalendarResult>> ReadAndWrite(SyncTools tools, Chosen chosen, CancellationToken ct)
     {
-        var results = new List<CalendarResult> { new(0, missing) };
-        var polled = await CalendarPoll.Run(tools.Client, calendars, ct);
+        var calendars = chosen.Calendars;
+        var results = new List<CalendarResult> { new(0, chosen.Failure) };
+        var polled = await CalendarPoll.Run(tools.Client, calendars, chosen.Told, ct);
         var unchanged = polled.Where(one => one.State is { } state && SyncPlan.IsUnchanged(one.Calendar, state)).Select(one => one.Calendar).ToList();
+        // One a run: the others have time.
+        var audited = unchanged.Find(calendar => SyncPlan.IsAuditDue(calendar.AuditedAt, tools.Now, Chance(calendar)));
+        if (audited is not null)
+            unchanged.Remove(audited);
         var unreadable = new List<MirroredCalendar>();
         CalendarResult? ended = null;
         foreach (var (calendar, state, failure) in polled.Where(one => !unchanged.Contains(one.Calendar)))
         {
             var result = failure is not null ? CalendarResult.Failed(0, failure)
                 : ended is not null ? ended with { Items = 0 }
+                : calendar == audited ? await new CalendarPull(tools, calendar, state!).Audit(ct)
                 : await new CalendarPull(tools, calendar, state!).Run(ct);
             results.Add(result);
             if (result.Failure is { Kind: not (FailureKind.Partial or FailureKind.MassDelete) })
@@ -77,23 +86,67 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
             if (result.EndsTheRun)
                 ended ??= result;
         }
+        foreach (var aside in await CalendarMirror.SetAside(tools.Session, [.. calendars.Except(unreadable).Select(calendar => calendar.Id)], ct))
+        {
+            if (ended is not null)
+                break;
+            var (calendar, state, _) = polled.First(one => one.Calendar.Id == aside.Key);
+            var result = await new CalendarPull(tools, calendar, state!).Retry([.. aside], ct);
+            results.Add(result);
+            if (result.EndsTheRun)
+                ended = result;
+        }
         tools.RequireLease();
         if (unchanged.Count > 0)
             await CalendarMirror.MarkRead(tools.Session, [.. unchanged.Select(calendar => calendar.Id)], ct);
         if (unreadable.Count > 0)
             await CalendarMirror.MarkUnreadable(tools.Session, [.. unreadable.Select(calendar => calendar.Id)], ct);
-        foreach (var calendar in calendars.Where(calendar => ended is null && !calendar.ReadOnly && !unreadable.Contains(calendar)))
-        {
-            var result = await new CalendarPush(tools, calendar).Run(ct);
-            results.Add(new Written(result));
-            if (result.EndsTheRun)
-                ended = result;
-        }
-        return results;
+        if (ended is not null)
+            return results;
+        results.AddRange(await Write(tools, [.. calendars.Where(calendar => !calendar.ReadOnly && !unreadable.Contains(calendar))], ct));
+        return unreadable.Count < calendars.Count && !results.Exists(result => result.EndsTheRun) ? [.. results.Select(InPart)] : results;
     }
+
+    /// <summary>Texts to all calendars, then deletions; then once more what those made room for.</summary>
+    private static async Task<IReadOnlyList<CalendarResult>> Write(SyncTools tools, IReadOnlyList<MirroredCalendar> calendars, CancellationToken ct)
+    {
+        List<CalendarPush> pushes = [.. calendars.Select(calendar => new CalendarPush(tools, calendar))];
+        List<CalendarPush> stopped = [];
+        var results = new List<CalendarResult>();
+        await Each(_ => true, push => push.Put(ct));
+        await Each(_ => true, push => push.Delete(ct));
+        if (pushes.Exists(push => push.Deleted > 0))
+            await Each(push => push.WantsAnotherTry, push => push.PutAgain(ct));
+        results.AddRange(pushes.Except(stopped).Select(push => new Written(push.Result)));
+        return results;
+
+        async Task Each(Func<CalendarPush, bool> which, Func<CalendarPush, Task<CalendarResult?>> step)
+        {
+            foreach (var push in pushes.Except(stopped).Where(which).ToList())
+            {
+                if (results.Exists(result => result.EndsTheRun))
+                    return;
+                if (await step(push) is not { } failed)
+                    continue;
+                stopped.Add(push);
+                results.Add(new Written(failed));
+            }
+        }
+    }
+
+    /// <summary>One calendar of several: the schedule of the others stays.</summary>
+    private static CalendarResult InPart(CalendarResult result) => result.Failure is { Kind: FailureKind.Transient } failure
+        ? result with { Failure = failure with { Kind = FailureKind.Partial } }
+        : result;
+
+    private static double Chance(MirroredCalendar calendar) => (BitConverter.ToUInt16(calendar.Id.Value.ToByteArray(), 14) % 1000) / 1000.0;
 
     /// <summary>The enum's order is the order of what has to be told first.</summary>
     private static int Gravity(SyncFailure failure) => (int)failure.Kind;
+
+    /// <param name="Failure">Why there are none, or not all.</param>
+    /// <param name="Told">What is known of them already from looking for them.</param>
+    private sealed record Chosen(SyncFailure? Failure, IReadOnlyList<MirroredCalendar> Calendars, IReadOnlyList<CalendarState> Told);
 
     private sealed record Written : CalendarResult
     {

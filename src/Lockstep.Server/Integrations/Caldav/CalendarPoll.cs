@@ -10,10 +10,17 @@ internal sealed record Polled(MirroredCalendar Calendar, CalendarState? State, C
 /// <summary>Asks what changed: one request for all calendars that lie in one home; step (1) of <see cref="SyncPlan"/>.</summary>
 internal static class CalendarPoll
 {
-    public static async Task<IReadOnlyList<Polled>> Run(CaldavClient client, IReadOnlyList<MirroredCalendar> calendars, CancellationToken ct)
+    /// <param name="told">What is known already, and not asked again.</param>
+    public static async Task<IReadOnlyList<Polled>> Run(
+        CaldavClient client, IReadOnlyList<MirroredCalendar> calendars, IReadOnlyList<CalendarState> told, CancellationToken ct)
     {
         var polled = new List<Polled>(calendars.Count);
-        foreach (var home in calendars.GroupBy(calendar => HomeOf(calendar.Href), StringComparer.Ordinal))
+        foreach (var calendar in calendars)
+        {
+            if (told.FirstOrDefault(one => one.Href.Equals(Href.Parse(calendar.Href))) is { } state)
+                polled.Add(new Polled(calendar, state, null));
+        }
+        foreach (var home in calendars.Except(polled.Select(one => one.Calendar)).GroupBy(calendar => HomeOf(calendar.Href), StringComparer.Ordinal))
         {
             if (polled.Exists(one => one.Failure?.EndsTheRun() == true))
                 polled.AddRange(home.Select(calendar => polled.Find(one => one.Failure?.EndsTheRun() == true)! with { Calendar = calendar }));

@@ -14,16 +14,40 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
     private const int PageSize = 200;
     private const int MostPages = 10_000;
 
+    /// <summary>From so many missing texts on, all of the calendar's are asked for at once, if that is not much more.</summary>
+    private const int WorthAQuery = 50;
+
     private readonly Href href = Href.Parse(calendar.Href);
+    private readonly CalendarFetch fetch = new(tools.Client, Href.Parse(calendar.Href));
     private Dictionary<Href, string>? spellings;
+    private HashSet<string>? edited;
     private int pulled;
     private int unreadable;
+    private int forgotten;
+    private int known = -1;
 
-    public async Task<CalendarResult> Run(CancellationToken ct)
+    public Task<CalendarResult> Run(CancellationToken ct) => Told(Read, ct);
+
+    /// <summary>Compares everything, whatever the server says has changed.</summary>
+    public Task<CalendarResult> Audit(CancellationToken ct) => Told(Compare, ct);
+
+    /// <summary>Asks again for what the server did not hand out.</summary>
+    public Task<CalendarResult> Retry(IReadOnlyList<string> hrefs, CancellationToken ct) => Told(async _ =>
     {
-        var failure = await Read(ct);
-        if (failure is not null)
-            return failure;
+        spellings = hrefs.ToDictionary(Href.Parse);
+        var answer = await fetch.Fetch([.. spellings.Keys], ct);
+        if (!answer.TryGet(out var fetched, out var failure))
+            return CalendarResult.Failed(0, failure);
+        unreadable += fetched.Unreadable.Count;
+        await Apply(new RemotePage([.. fetched.Objects.Select(Remote)], [], null) { Unreadable = Aside(SetAside(fetched)) }, ct);
+        return null;
+    }, ct);
+
+    private async Task<CalendarResult> Told(Func<CancellationToken, Task<CalendarResult?>> read, CancellationToken ct)
+    {
+        var stopped = await read(ct);
+        if (stopped is not null)
+            return stopped;
         return unreadable == 0
             ? new CalendarResult(pulled)
             : new CalendarResult(pulled, new SyncFailure(FailureKind.Partial, "events_unreadable",
@@ -49,11 +73,17 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
             if (!answer.TryGet(out var report, out var failure))
             {
                 // Whatever a server answers to a token it dislikes, the ETags tell the same.
-                return failure.EndsTheRun() || page > 0 ? CalendarResult.Failed(pulled, failure) : await Compare(ct);
+                return failure.EndsTheRun() && failure is not CaldavFailure.Unreachable { Reason: UnreachableReason.TimedOut }
+                    ? CalendarResult.Failed(pulled, failure)
+                    : await Compare(ct);
             }
-            if (changes.Count == 0 && token is not null && !report.Truncated)
+            // Said to have changed, and nothing did; or no answer to go on from: everything is compared.
+            if (changes.Count == 0 && (token is not null || report.SyncToken is null) && !report.Truncated)
                 return await Compare(ct);
             var goesOn = report.Truncated && report.SyncToken is not null && report.SyncToken != token;
+            // Cut off without a place to go on from: the ETags are complete.
+            if (report.Truncated && !goesOn)
+                return await Compare(ct);
             var stopped = await Finish(changes, new CalendarPosition(report.SyncToken, goesOn ? null : server.Ctag), ct);
             if (stopped is not null || !goesOn)
                 return stopped;
@@ -66,11 +96,11 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
     {
         if (changes.Open.Count == 0 && changes.Removed.Count == 0)
         {
-            pulled += await tools.Apply(calendar, new RemotePage(changes.Page, [], position), ct);
+            await Apply(new RemotePage(changes.Page, [], position), ct);
             return null;
         }
         var mirror = await Mirror(ct);
-        return await Carry(SyncPlan.Follow(changes.Open, changes.Removed, mirror), mirror.Count, changes.Page, position, ct);
+        return await Carry(SyncPlan.Follow(changes.Open, changes.Removed, mirror), changes.Count, changes.Page, position, ct);
     }
 
     /// <summary>All ETags against all that is here.</summary>
@@ -80,56 +110,132 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
         if (!answer.TryGet(out var listing, out var failure))
             return CalendarResult.Failed(pulled, failure);
         var mirror = await Mirror(ct);
+        var plan = SyncPlan.Compare(listing.Members, mirror);
+        if (listing.Truncated)
+            plan = [.. plan.OfType<SyncAction.Fetch>()];
         // The position is from before the listing: what came in between is read once more, and not missed.
-        return await Carry(
-            SyncPlan.Compare(listing.Members, mirror), mirror.Count, [], new CalendarPosition(server.SyncToken, server.Ctag), ct);
+        var position = listing.Truncated ? null : new CalendarPosition(server.SyncToken, server.Ctag) { Audited = true };
+        return await Carry(plan, listing.Members.Count, [], position, ct);
     }
 
     /// <summary>Carries out a plan: (3) guard, (4) fetch, (5) apply.</summary>
+    /// <param name="listed">How many resources the plan was made of.</param>
     /// <param name="first">What is to be applied with the first page.</param>
+    /// <param name="position">Null: this is not the end of it.</param>
     private async Task<CalendarResult?> Carry(
-        IReadOnlyList<SyncAction> plan, int known, IReadOnlyList<RemoteObject> first, CalendarPosition position, CancellationToken ct)
+        IReadOnlyList<SyncAction> plan, int listed, IReadOnlyList<RemoteObject> first, CalendarPosition? position, CancellationToken ct)
     {
-        // (3)
+        // (3) Pages add up: a server that sends its deletions in small portions empties a calendar as well.
         var forget = plan.OfType<SyncAction.Forget>().Count();
-        var guarded = !tools.Deletions.Allows(forget, known);
+        var guarded = !tools.Deletions.Allows(forget, known, forgotten);
         if (guarded)
-            plan = [.. plan.Where(action => action is not SyncAction.Forget)];
-        var last = guarded ? null : position;
-        var batches = plan.Chunk(CalendarFetch.BatchSize).ToList();
-        if (batches.Count == 0 && (first.Count > 0 || last is not null))
-            pulled += await tools.Apply(calendar, new RemotePage(first, [], last), ct);
-        for (var i = 0; i < batches.Count; i++)
+            (plan, position) = ([.. plan.Where(action => action is not SyncAction.Forget)], null);
+        else
+            forgotten += forget;
+        // (4)
+        var page = first.ToList();
+        var missing = plan.OfType<SyncAction.Fetch>().Select(action => action.Href).ToList();
+        if (missing.Count >= WorthAQuery && missing.Count * 2 >= listed)
+            missing = await Query(missing, page, ct);
+        foreach (var batch in missing.Chunk(CalendarFetch.BatchSize))
         {
-            // (4)
-            var answer = await CalendarFetch.Fetch(tools.Client, href, [.. batches[i].Select(action => action.Href)], ct);
+            var answer = await fetch.Fetch(batch, ct);
             if (!answer.TryGet(out var fetched, out var failure))
-                return CalendarResult.Failed(pulled, failure);
-            // (5) A resource that vanished between listing and fetching is left to the next read, unless the plan knew that it was gone.
-            var expected = batches[i].Where(action => action is not SyncAction.Fetch).Select(action => action.Href).ToHashSet();
-            RemoteObject[] changed = [.. i == 0 ? first : [], .. fetched.Objects.Select(Remote)];
-            string[] removed = [.. fetched.Gone.Where(expected.Contains).Select(Spelling)];
-            pulled += await tools.Apply(calendar, new RemotePage(changed, removed, i == batches.Count - 1 ? last : null), ct);
-            unreadable += fetched.Unreadable;
+                return await Stopped(page, failure, ct);
+            page.AddRange(fetched.Objects.Select(Remote));
+            unreadable += fetched.Unreadable.Count;
+            await Take(page, SetAside(fetched), ct);
         }
-        return guarded ? new CalendarResult(pulled, TooMany(forget, known)) : null;
+        var gone = await fetch.Confirm([.. plan.Where(action => action is not SyncAction.Fetch).Select(action => action.Href)], ct);
+        if (!gone.TryGet(out var confirmed, out var broken))
+            return await Stopped(page, broken, ct);
+        // (5) What could not be confirmed is asked about again.
+        unreadable += confirmed.Unreadable.Count;
+        var last = confirmed.Unreadable.Count > 0 ? null : position;
+        page.AddRange(confirmed.Objects.Select(Remote));
+        if (page.Count > 0 || confirmed.Gone.Count > 0 || last is not null)
+            await Apply(new RemotePage(page, [.. confirmed.Gone.Select(Spelling)], last), ct);
+        return guarded ? new CalendarResult(pulled, TooMany(forget)) : null;
     }
 
-    private SyncFailure TooMany(int deletions, int known) => new(FailureKind.MassDelete, "mass_delete",
+    /// <summary>Reads all events in one answer; pages are applied as they fill.</summary>
+    /// <returns>What was not in it.</returns>
+    private async Task<List<Href>> Query(List<Href> missing, List<RemoteObject> page, CancellationToken ct)
+    {
+        var open = missing.ToHashSet();
+        // Should it fail, what came is true all the same.
+        await tools.Client.StreamEventsAsync(href, async (found, token) =>
+        {
+            if (!open.Remove(found.Href))
+                return;
+            page.Add(Remote(found));
+            if (page.Count >= PageSize)
+                await Take(page, [], token);
+        }, ct);
+        return [.. missing.Where(open.Contains)];
+    }
+
+    /// <summary>Applies what has gathered, except for a small rest that goes with the last page.</summary>
+    private async Task Take(List<RemoteObject> page, List<(Href Href, string Reason)> bad, CancellationToken ct)
+    {
+        if (page.Count < CalendarFetch.BatchSize && bad.Count == 0)
+            return;
+        await Apply(new RemotePage([.. page], [], null)
+        {
+            Unreadable = Aside(bad),
+        }, ct);
+        page.Clear();
+    }
+
+    /// <summary>Listed, and not handed out. That it is gone is believed when the server no longer lists it.</summary>
+    private static List<(Href Href, string Reason)> SetAside(Fetched fetched) =>
+        [.. fetched.Unreadable, .. fetched.Gone.Select(one => (one, "The server lists it, and has nothing there."))];
+
+    private UnreadableObject[] Aside(List<(Href Href, string Reason)> bad) =>
+        [.. bad.Select(one => new UnreadableObject(Spelling(one.Href), one.Reason))];
+
+    private async Task<CalendarResult> Stopped(List<RemoteObject> page, CaldavFailure failure, CancellationToken ct)
+    {
+        if (page.Count > 0)
+            await Apply(new RemotePage(page, [], null), ct);
+        return CalendarResult.Failed(pulled, failure);
+    }
+
+    private SyncFailure TooMany(int deletions) => new(FailureKind.MassDelete, "mass_delete",
         $"{deletions} of {known} events of calendar {calendar.Name} are gone from the server at once. Nothing was deleted here. "
         + $"If that is right, confirm it: POST .../confirm-deletions with count {deletions}.");
 
     private async Task<IReadOnlyList<MirroredObject>> Mirror(CancellationToken ct)
     {
         var mirror = await CalendarMirror.Objects(tools.Session, calendar.Id, ct);
+        known = Math.Max(known, mirror.Count);
         spellings = new Dictionary<Href, string>(mirror.Count);
-        foreach (var known in mirror)
-            spellings[Href.Parse(known.Href)] = known.Href;
+        foreach (var one in mirror)
+            spellings[Href.Parse(one.Href)] = one.Href;
         return mirror;
     }
 
-    private async Task TakePage(IReadOnlyList<RemoteObject> page, CancellationToken ct) =>
-        pulled += await tools.Apply(calendar, new RemotePage(page, [], null), ct);
+    private Task TakePage(IReadOnlyList<RemoteObject> page, CancellationToken ct) => Apply(new RemotePage(page, [], null), ct);
+
+    private async Task Apply(RemotePage page, CancellationToken ct)
+    {
+        // Where both sides changed, the time decides: it is worth a request.
+        edited ??= [.. await CalendarMirror.EditedHrefs(tools.Session, calendar.Id, ct)];
+        if (edited.Count > 0 && page.Changed.Any(WantsStamp))
+        {
+            var stamped = new List<RemoteObject>(page.Changed.Count);
+            foreach (var remote in page.Changed)
+            {
+                stamped.Add(WantsStamp(remote)
+                    ? remote with { LastModified = await tools.Client.WhenModifiedAsync(Href.Parse(remote.Href), ct) }
+                    : remote);
+            }
+            page = page with { Changed = stamped };
+        }
+        pulled += await tools.Apply(calendar, page, ct);
+    }
+
+    private bool WantsStamp(RemoteObject remote) => remote.LastModified is null && edited!.Contains(remote.Href);
 
     private RemoteObject Remote(CalendarObject found) => new(Spelling(found.Href), found.ETag?.Value, found.Ics, found.LastModified);
 

@@ -4,74 +4,117 @@ using Lockstep.Server.Calendars;
 namespace Lockstep.Server.Integrations.Caldav;
 
 /// <summary>Writes what was edited here to one calendar, each write conditional; step (6) of <see cref="SyncPlan"/>.</summary>
+/// <remarks>Texts go to all calendars of an account before anything is deleted in one of them: an event that moved is never in neither.</remarks>
 internal sealed class CalendarPush(SyncTools tools, MirroredCalendar calendar)
 {
     /// <summary>How often one event is tried in a run: each time somebody was quicker.</summary>
     private const int MostTries = 3;
 
-    /// <summary>How often a write is refused before it is left alone until the event is edited again.</summary>
-    private const int MostAttempts = 8;
+    /// <summary>So many failures of the server in a row are not about single events.</summary>
+    private const int MostFailures = 3;
 
     private const int PageSize = 200;
 
     private readonly Href href = Href.Parse(calendar.Href);
     private readonly Dictionary<CalendarObjectId, int> tries = [];
-    private readonly HashSet<CalendarObjectId> refused = [];
-    private string? refusal;
+    private readonly Dictionary<CalendarObjectId, string> refused = [];
+    private readonly HashSet<CalendarObjectId> uidTaken = [];
+    private SyncFailure? guarded;
+    private int failures;
     private int pushed;
 
-    public async Task<CalendarResult> Run(CancellationToken ct)
+    /// <summary>Something was created that the server did not take because the same UID stands in another calendar.</summary>
+    public bool WantsAnotherTry => uidTaken.Count > 0;
+
+    public int Deleted { get; private set; }
+
+    /// <summary>Creates and changes.</summary>
+    /// <returns>Null when the run goes on.</returns>
+    public Task<CalendarResult?> Put(CancellationToken ct) => Write(write => write is not PendingWrite.Delete, ct);
+
+    /// <returns>Null when the run goes on.</returns>
+    public async Task<CalendarResult?> Delete(CancellationToken ct)
     {
-        SyncFailure? guarded = null;
-        for (var first = true; ; first = false)
+        guarded = await Guard(ct);
+        return guarded is null ? await Write(write => write is PendingWrite.Delete, ct) : null;
+    }
+
+    /// <summary>Creates once more what was refused for its UID, now that deletions have made room.</summary>
+    /// <returns>Null when the run goes on.</returns>
+    public Task<CalendarResult?> PutAgain(CancellationToken ct)
+    {
+        foreach (var id in uidTaken)
+        {
+            refused.Remove(id);
+            tries.Remove(id);
+        }
+        uidTaken.Clear();
+        return Put(ct);
+    }
+
+    /// <summary>What came of it, with what could not be written now or in an earlier run.</summary>
+    public CalendarResult Result => new(pushed, guarded ?? (refused.Count == 0 ? null : new SyncFailure(
+        FailureKind.Partial, "write_refused", $"{refused.Count} events could not be written to calendar {calendar.Name}: {refused.First().Value}")));
+
+    private async Task<CalendarResult?> Write(Func<PendingWrite, bool> now, CancellationToken ct)
+    {
+        while (true)
         {
             var pending = await CalendarMirror.PendingWrites(tools.Session, calendar.Id, PageSize + refused.Count, ct);
-            var writes = pending.Where(MayBeTried).ToList();
-            // Once: what is left of an agreed deletion would be asked about again.
-            if (first)
-                guarded = await Guard(pending, ct);
-            if (guarded is not null)
-                writes.RemoveAll(write => write is PendingWrite.Delete);
+            foreach (var resting in pending.Where(write => write.Rests))
+                refused.TryAdd(resting.Id, resting.LastRefusal ?? "it was refused before.");
+            var writes = pending.Where(write => now(write) && !refused.ContainsKey(write.Id)).ToList();
             if (writes.Count == 0)
-                break;
+                return null;
+            if (writes.Exists(write => write.Text is not null))
+            {
+                tools.RequireLease();
+                await CalendarMirror.Sending(tools.Session, calendar.Id, writes, ct);
+            }
             foreach (var write in writes)
             {
-                if (await Write(write, ct) is { } stopped)
+                if (await Try(write, ct) is { } stopped)
                     return stopped;
             }
         }
-        return new CalendarResult(pushed, guarded ?? (refused.Count == 0 ? null : new SyncFailure(
-            FailureKind.Partial, "write_refused", $"{refused.Count} events could not be written to calendar {calendar.Name}: {refusal}")));
     }
 
-    private bool MayBeTried(PendingWrite write) =>
-        write.Attempts < MostAttempts && !refused.Contains(write.Id) && tries.GetValueOrDefault(write.Id) < MostTries;
-
     /// <returns>Null when the run goes on.</returns>
-    private async Task<CalendarResult?> Write(PendingWrite write, CancellationToken ct)
+    private async Task<CalendarResult?> Try(PendingWrite write, CancellationToken ct)
     {
         tries[write.Id] = tries.GetValueOrDefault(write.Id) + 1;
-        var based = write is PendingWrite.Change { ETag: var change } ? change : (write as PendingWrite.Delete)?.ETag;
-        if (write is not PendingWrite.Create && ETag.Parse(based) is null)
-            return await ReadAgain(write, ct);
+        if (tries[write.Id] > MostTries)
+            return await Refuse(write, "changed_meanwhile", "each time it was written, the server's version was another one.", ct);
+        var based = ETag.Parse((write as PendingWrite.Change)?.ETag ?? (write as PendingWrite.Delete)?.ETag);
+        if (write is not PendingWrite.Create && based is null)
+            return await ReadAgain(write, null, ct);
         tools.RequireLease();
-        var (failure, etag) = await Send(write, ETag.Parse(based), ct);
+        var (failure, etag) = await Send(write, based, ct);
         switch (SyncPlan.Judge(write, failure))
         {
             case WriteVerdict.Done:
+                failures = 0;
                 pushed++;
+                Deleted += write is PendingWrite.Delete ? 1 : 0;
                 await tools.Mirror.WriteDone(tools.Session, write, etag, ct);
                 return null;
             case WriteVerdict.ReadAgain:
-                return await ReadAgain(write, ct);
+                return await ReadAgain(write, failure, ct);
             case WriteVerdict.Refused:
-                refused.Add(write.Id);
-                refusal = CaldavFailures.Sentence(failure!);
-                await CalendarMirror.WriteRefused(tools.Session, write, refusal, ct);
-                return null;
+                return await Refuse(write, CaldavFailures.Code(failure!), CaldavFailures.Sentence(failure!), ct);
+            case WriteVerdict.Later:
+                await Refuse(write, CaldavFailures.Code(failure!), CaldavFailures.Sentence(failure!), ct);
+                return ++failures < MostFailures ? null : CalendarResult.Failed(pushed, failure!);
             default:
-                return CalendarResult.Failed(pushed, failure!);
+                return CalendarResult.Failed(pushed, failure!) with { EndsTheRun = true };
         }
+    }
+
+    private async Task<CalendarResult?> Refuse(PendingWrite write, string code, string reason, CancellationToken ct)
+    {
+        refused[write.Id] = reason;
+        await CalendarMirror.WriteRefused(tools.Session, write, code, reason, ct);
+        return null;
     }
 
     private async Task<(CaldavFailure? Failure, string? ETag)> Send(PendingWrite write, ETag? based, CancellationToken ct)
@@ -92,11 +135,17 @@ internal sealed class CalendarPush(SyncTools tools, MirroredCalendar calendar)
     }
 
     /// <summary>Applies what the server has: that decides who wins, and the next look at what is pending says what is left to do.</summary>
-    private async Task<CalendarResult?> ReadAgain(PendingWrite write, CancellationToken ct)
+    private async Task<CalendarResult?> ReadAgain(PendingWrite write, CaldavFailure? because, CancellationToken ct)
     {
         var answer = await CalendarFetch.One(tools.Client, Href.Parse(write.Href), ct);
         if (!answer.TryGet(out var found, out var failure))
-            return CalendarResult.Failed(pushed, failure);
+            return CalendarResult.Failed(pushed, failure) with { EndsTheRun = true };
+        if (write is PendingWrite.Create && because is not null && found.Gone.Count > 0)
+        {
+            // Nothing stands at that name, and still it may not be made: its UID stands elsewhere.
+            uidTaken.Add(write.Id);
+            return await Refuse(write, CalendarMirror.UidTaken, "the server has an event of the same UID elsewhere.", ct);
+        }
         RemoteObject[] changed = [.. found.Objects.Select(o => new RemoteObject(write.Href, o.ETag?.Value, o.Ics, o.LastModified))];
         string[] removed = [.. found.Gone.Select(_ => write.Href)];
         await tools.Apply(calendar, new RemotePage(changed, removed, null), ct);
@@ -104,14 +153,10 @@ internal sealed class CalendarPush(SyncTools tools, MirroredCalendar calendar)
     }
 
     /// <summary>The same guard in the other direction: a mistake here must not empty a calendar there.</summary>
-    private async Task<SyncFailure?> Guard(IReadOnlyList<PendingWrite> pending, CancellationToken ct)
+    private async Task<SyncFailure?> Guard(CancellationToken ct)
     {
-        if (pending.Count(write => write is PendingWrite.Delete) < SyncPlan.LeastSuspicious)
-            return null;
-        var mirror = await CalendarMirror.Objects(tools.Session, calendar.Id, ct);
-        var deletions = mirror.Count(known => known.State == ObjectState.Deleted);
-        var onServer = mirror.Count(known => known.State != ObjectState.New);
-        return tools.Deletions.Allows(deletions, onServer)
+        var (deletions, onServer, recent) = await CalendarMirror.CountDeletions(tools.Session, calendar.Id, ct);
+        return tools.Deletions.Allows(deletions, onServer + recent, recent)
             ? null
             : new SyncFailure(FailureKind.MassDelete, "mass_delete",
                 $"{deletions} of {onServer} events of calendar {calendar.Name} were deleted here at once. Nothing was deleted on {href.Url.Host}. "

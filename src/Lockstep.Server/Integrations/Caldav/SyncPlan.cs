@@ -1,5 +1,6 @@
 using Lockstep.Calendaring.Caldav;
 using Lockstep.Server.Calendars;
+using NodaTime;
 using CalendarState = Lockstep.Calendaring.Caldav.CalendarState;
 
 namespace Lockstep.Server.Integrations.Caldav;
@@ -32,7 +33,10 @@ internal enum WriteVerdict
     /// <summary>This one write is not accepted; the others may be.</summary>
     Refused,
 
-    /// <summary>Nothing will be accepted now.</summary>
+    /// <summary>The server failed. It may have done so because of this one: the others are tried, a few.</summary>
+    Later,
+
+    /// <summary>Nothing will be accepted now, or it is not known whether it was.</summary>
     GiveUp,
 }
 
@@ -40,13 +44,13 @@ internal enum WriteVerdict
 /// <remarks>
 /// <code>
 ///                        server                                        mirror
-///   (1) poll    ctag + token of each calendar       ==  those kept there?           -> nothing to read
+///   (1) poll    ctag + token of each calendar       ==  those kept there?           -> nothing to read, but now and then (2) all the same
 ///   (2) read    changes since the token             x   objects                     -> actions (below)
 ///               no token, token forgotten: all ETags
 ///   (3) guard   10 or more, and over half of what is known, would go                -> ask first
-///   (4) fetch   texts of Fetch; Forget, Revive and Settle are asked for too: a 404 confirms them
+///   (4) fetch   texts of Fetch: one query when most are missing, else multigets; Forget, Revive and Settle: a GET confirms them
 ///   (5) apply   page by page, the new token with the last one
-///   (6) write   PUT If-None-Match:*, PUT or DELETE If-Match                         -> WriteVerdict
+///   (6) write   PUT If-None-Match:*, PUT If-Match, then DELETE If-Match             -> WriteVerdict
 ///
 ///   (2)              | Clean    | Changed  | Deleted  | New      | Quarantined | not in the mirror
 ///   same ETag        | -        | - (6)    | - (6)    | -  (6)   | -           |
@@ -59,6 +63,9 @@ internal static class SyncPlan
 {
     /// <summary>Fewer deletions at once are never asked about.</summary>
     public const int LeastSuspicious = 10;
+
+    /// <summary>Between two comparisons of everything.</summary>
+    public static readonly Duration AuditEvery = Duration.FromHours(12);
 
     /// <summary>(1) Whether the mirror is what the server has.</summary>
     public static bool IsUnchanged(MirroredCalendar mirror, CalendarState server)
@@ -111,10 +118,17 @@ internal static class SyncPlan
         null => WriteVerdict.Done,
         CaldavFailure.NotFound when write is PendingWrite.Delete => WriteVerdict.Done,
         CaldavFailure.NotFound when write is PendingWrite.Change => WriteVerdict.ReadAgain,
-        CaldavFailure.PreconditionFailed => WriteVerdict.ReadAgain,
-        _ when failure.EndsTheRun() => WriteVerdict.GiveUp,
+        // Google says 409 where others say 412.
+        CaldavFailure.PreconditionFailed or CaldavFailure.Conflict => WriteVerdict.ReadAgain,
+        _ when failure.EndsTheRun() || failure is CaldavFailure.Unreachable => WriteVerdict.GiveUp,
+        CaldavFailure.ServerError or CaldavFailure.NotCaldav or CaldavFailure.RedirectRefused or CaldavFailure.TooLarge => WriteVerdict.Later,
         _ => WriteVerdict.Refused,
     };
+
+    /// <summary>Whether a calendar that says it is unchanged is compared all the same, which finds what a server forgot to tell.</summary>
+    /// <param name="chance">From 0 up to 1, the same for a calendar each time: they do not all come at once.</param>
+    public static bool IsAuditDue(Instant? audited, Instant now, double chance) =>
+        audited is { } at && now - at >= AuditEvery * (1 + (chance / 4));
 
     private static Dictionary<Href, MirroredObject> ByHref(IReadOnlyCollection<MirroredObject> mirror)
     {
