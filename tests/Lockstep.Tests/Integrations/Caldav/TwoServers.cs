@@ -143,7 +143,11 @@ public sealed class SyncedCalendar(TwoServers servers, Dav server, string name, 
     {
         var texts = new Dictionary<string, string>();
         foreach (var file in await FilesAsync())
-            texts[file] = (await GetAsync(file))!;
+        {
+            // A sync may delete it in between.
+            if (await GetAsync(file) is { } text)
+                texts[file] = text;
+        }
         return texts;
     }
 
