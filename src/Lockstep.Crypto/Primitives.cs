@@ -1,3 +1,5 @@
+// Held by name elsewhere, used here alone.
+global using EcdsaKey = System.Security.Cryptography.ECDsa;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Numerics;
@@ -86,7 +88,7 @@ internal static class Primitives
         Rfc2898DeriveBytes.Pbkdf2(password, salt, output, iterations, HashAlgorithmName.SHA256);
 
     /// <summary>The private key of P-256 that 48 uniformly random bytes stand for (FIPS 186-5 section A.2.1: extra random bits, then mod n - 1, plus 1).</summary>
-    public static ECDsa EcdsaFrom(ReadOnlySpan<byte> random)
+    public static EcdsaKey EcdsaFrom(ReadOnlySpan<byte> random)
     {
         var scalar = (new BigInteger(random, isUnsigned: true, isBigEndian: true) % (P256Order - 1)) + 1;
         var bytes = new byte[KeyBytes];
@@ -102,7 +104,7 @@ internal static class Primitives
         }
     }
 
-    public static byte[] EcdsaSign(ECDsa key, ReadOnlySpan<byte> message) =>
+    public static byte[] EcdsaSign(EcdsaKey key, ReadOnlySpan<byte> message) =>
         key.SignData(message, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
 
     /// <param name="publicKey">SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7).</param>

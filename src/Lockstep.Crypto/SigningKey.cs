@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Lockstep.Crypto;
 
 /// <summary>
@@ -11,9 +9,9 @@ public sealed class SigningKey : IDisposable
     private const string Label = "lockstep/signing-key/v1";
     private const int KeyIdBytes = 8;
 
-    private readonly ECDsa key;
+    private readonly EcdsaKey key;
 
-    private SigningKey(Guid dataKey, ECDsa key)
+    private SigningKey(Guid dataKey, EcdsaKey key)
     {
         this.key = key;
         DataKey = dataKey;

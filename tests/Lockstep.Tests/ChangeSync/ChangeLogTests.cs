@@ -108,11 +108,10 @@ public sealed class ChangeLogTests(PostgresServer postgres) : IAsyncLifetime
     public async Task Sixteen_writers_with_rollbacks_lose_nothing_for_a_reader_that_follows()
     {
         var written = new ConcurrentBag<string>();
-        using var writing = new CancellationTokenSource(TimeSpan.FromSeconds(3));
         var writers = Enumerable.Range(0, 16).Select(writer => Task.Run(async () =>
         {
             var random = new Random(writer);
-            for (var i = 0; !writing.IsCancellationRequested; i++)
+            for (var i = 0; i < 25; i++)
             {
                 var id = $"{writer}-{i}";
                 var scope = random.Next(4) == 0 ? Scope.Own : Scope.Of(Shared);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Lockstep.Server.Postgres.Embedded;
 using Npgsql;
 using Shouldly;
@@ -37,10 +36,8 @@ public sealed class EmbeddedPostgresTests : IDisposable
             (await first.Exited).ShouldBe(0);
         }
 
-        var watch = Stopwatch.StartNew();
         await using var second = await EmbeddedPostgres.StartAsync(Options, None);
         (await Ask(second.ConnectionString("postgres"), "SELECT answer FROM t")).ShouldBe(42);
-        watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5));
     }
 
     [Fact]
