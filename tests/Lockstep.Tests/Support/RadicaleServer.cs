@@ -7,10 +7,14 @@ public sealed class RadicaleServer : IAsyncLifetime
 {
     private const string Program = "/usr/bin/radicale";
     private const int Attempts = 3;
+    private const string SharedMemory = "/dev/shm";
     // Known to this server alone, so that another one on the same port cannot be taken for it.
     private readonly string watchword = Guid.CreateVersion7().ToString("N");
     private ServerProcess? process;
     private DirectoryInfo? folder;
+
+    /// <summary>Keeps its files in memory: it waits for the disk with each one that it reads for the first time.</summary>
+    public bool InMemory { get; init; }
 
     public Uri Url { get; private set; } = new("http://127.0.0.1:1/");
 
@@ -63,7 +67,9 @@ public sealed class RadicaleServer : IAsyncLifetime
                 $"{Program} is missing. Run: apt-get install -y --no-install-recommends radicale");
         }
 
-        folder = Directory.CreateTempSubdirectory("lockstep-radicale-");
+        folder = InMemory && Directory.Exists(SharedMemory)
+            ? Directory.CreateDirectory(Path.Combine(SharedMemory, $"lockstep-radicale-{watchword}"))
+            : Directory.CreateTempSubdirectory("lockstep-radicale-");
         await File.WriteAllTextAsync(Path.Combine(folder.FullName, "users"), $"alice:alicepw\nbob:bobpw\nwatch:{watchword}\n", ct);
         for (var attempt = 1; ; attempt++)
         {
