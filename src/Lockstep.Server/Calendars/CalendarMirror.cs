@@ -59,21 +59,25 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
     public Task<PageApplied?> ApplyPage(TenantSession session, CalendarId calendar, RemotePage page, CancellationToken ct) =>
         session.Transact(async transaction =>
         {
-            // (1) The scope first, as every writer does; from here on nobody else writes this owner's events.
-            if (await transaction.First(MirrorRows.LockCalendar(calendar), row => new Found(MirrorRows.ReadOwner(row)), ct) is not { } found)
-                return null;
-            // (2) What the page speaks of.
             var hrefs = page.Changed.Select(remote => remote.Href).Concat(page.Removed).Concat(page.Unreadable.Select(one => one.Href)).ToArray();
             var uids = page.Changed.Select(remote => remote.Facts?.Uid).OfType<string>().Distinct().ToArray();
-            var entries = await transaction.Query(MirrorRows.Entries(calendar, hrefs, uids), MirrorEntry.Read, ct);
-            var ids = entries.Select(entry => entry.Event?.Value).OfType<Guid>().Distinct().ToArray();
-            var events = await transaction.Query(MirrorRows.Events(calendar, ids, uids), EventRow.Read, ct);
+            Tenant? owner = null;
+            var (entries, events) = (new List<MirrorEntry>(), new List<EventRow>());
+            await transaction.QueryAll(ct,
+            [
+                // (1) The scope first, as every writer does; from here on nobody else writes this owner's events.
+                (MirrorRows.LockCalendar(calendar), row => owner = MirrorRows.ReadOwner(row)),
+                // (2) What the page speaks of.
+                (MirrorRows.Entries(calendar, hrefs, uids), row => entries.Add(MirrorEntry.Read(row))),
+                (MirrorRows.Events(calendar, hrefs, uids), row => events.Add(EventRow.Read(row))),
+            ]);
+            if (owner is not { } found)
+                return null;
             // (3) Decide.
-            var merge = new PageMerge(calendar, found.Owner, entries, events, EventClock.Now(time));
+            var merge = new PageMerge(calendar, found, entries, events, EventClock.Now(time));
             merge.Apply(page);
             // (4) Rows, changes and position, or nothing of them.
-            await transaction.Execute(ct, Writes(calendar, merge, page.Position));
-            await changes.Append(transaction, [.. merge.Events], ct);
+            await changes.Commit(transaction, found, [.. merge.Events], Writes(calendar, merge, page.Position), ct);
             return new PageApplied(merge.Pulled, merge.Conflicts.Count, merge.Quarantined);
         }, ct);
 
@@ -158,6 +162,4 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
         if (position is not null)
             yield return MirrorRows.Advance(calendar, position);
     }
-
-    private sealed record Found(Tenant Owner);
 }

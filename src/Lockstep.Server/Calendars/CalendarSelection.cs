@@ -33,6 +33,18 @@ internal sealed class CalendarSelection(EventChanges changes, TimeProvider time)
     {
         if (await transaction.Query(MirrorRows.LockCalendar(calendar), MirrorRows.ReadOwner, ct) is [])
             return;
+        // Page by page: one statement over all of a large calendar takes longer than a statement may.
+        while (await ForgetPage(transaction, calendar, ct) > 0)
+        {
+        }
+        await transaction.Execute(ct, new Statement("DELETE FROM lockstep.calendar_objects WHERE calendar_id = $1", calendar.Value));
+        await transaction.Execute(ct, new Statement("DELETE FROM lockstep.events WHERE calendar_id = $1", calendar.Value));
+        await transaction.Execute(ct, new Statement("DELETE FROM lockstep.calendars WHERE id = $1", calendar.Value));
+    }
+
+    /// <returns>How many events there were in the page.</returns>
+    private async Task<int> ForgetPage(TenantTransaction transaction, CalendarId calendar, CancellationToken ct)
+    {
         var now = EventClock.Now(time);
         var events = await transaction.Query(
             new Statement(
@@ -41,8 +53,11 @@ internal sealed class CalendarSelection(EventChanges changes, TimeProvider time)
                 FROM   lockstep.events e
                 WHERE  e.calendar_id = $1
                 AND    NOT e.deleted
+                LIMIT  500
                 """, calendar.Value),
             EventRow.Read, ct);
+        if (events.Count == 0)
+            return 0;
         List<EventRow> gone = [.. events.Select(row => row with
         {
             Deleted = true,
@@ -51,9 +66,8 @@ internal sealed class CalendarSelection(EventChanges changes, TimeProvider time)
         })];
         // First as a tombstone, so that a matter's timeline says so too; and told while they are still events of this calendar, since the
         // sync of an integration may write the records of its own events alone.
-        if (gone.Count > 0)
-            await transaction.Execute(ct, EventRows.Upsert(gone));
+        await transaction.Execute(ct, EventRows.Upsert(gone));
         await changes.Append(transaction, gone, ct);
-        await transaction.Execute(ct, new Statement("DELETE FROM lockstep.calendars WHERE id = $1", calendar.Value));
+        return gone.Count;
     }
 }

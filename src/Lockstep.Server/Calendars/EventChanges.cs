@@ -37,11 +37,18 @@ internal sealed class EventChanges(ChangeLog log)
     {
         foreach (var owned in rows.GroupBy(row => row.Owner))
         {
-            var results = await log.Append(transaction, ScopeOf(owned.Key), [.. owned.Select(ToChange)], ct);
-            // An event and its record must not say different things: better nothing is stored.
-            if (results.FirstOrDefault(result => result.Status != ChangeStatus.Applied) is { } refused)
-                throw new InvalidOperationException($"The change log did not take an event: {refused.Status} {refused.Code}.");
+            Require(await log.Append(transaction, ScopeOf(owned.Key), [.. owned.Select(ToChange)], ct));
         }
+    }
+
+    /// <summary>As <see cref="Append"/>, of one owner, and ends the transaction: <paramref name="rows"/> of ours, the changes and the COMMIT in one round trip.</summary>
+    public async Task Commit(
+        TenantTransaction transaction, Tenant owner, IReadOnlyCollection<EventRow> events, IEnumerable<Statement> rows, CancellationToken ct)
+    {
+        if (events.Count == 0)
+            await transaction.Commit(ct, rows);
+        else
+            Require(await log.AppendAndCommit(transaction, ScopeOf(owner), [.. events.Select(ToChange)], rows, ct));
     }
 
     /// <summary>All fields of the record, as JSON.</summary>
@@ -77,6 +84,13 @@ internal sealed class EventChanges(ChangeLog log)
             ? ImmutableSortedDictionary<string, FieldWrite>.Empty
             : Fields(row).ToImmutableSortedDictionary(field => field.Key, field => new FieldWrite(field.Value, null), StringComparer.Ordinal),
     };
+
+    /// <summary>An event and its record must not say different things: better nothing is stored.</summary>
+    private static void Require(IReadOnlyList<ChangeResult> results)
+    {
+        if (results.FirstOrDefault(result => result.Status != ChangeStatus.Applied) is { } refused)
+            throw new InvalidOperationException($"The change log did not take an event: {refused.Status} {refused.Code}.");
+    }
 
     private static Scope ScopeOf(Tenant owner) => owner.Workspace is { } workspace ? Scope.Of(workspace) : Scope.Own;
 

@@ -42,23 +42,32 @@ internal static class MirrorRows
         row.GetGuidOrNull(0) is { } user ? Tenant.Of(new UserId(user)) : Tenant.Of(new WorkspaceId(row.GetGuid(1)));
 
     /// <summary>What the page speaks of: the resources named, and all of the events that they or their UIDs belong to.</summary>
+    /// <remarks>Unions and not ORs: each branch is looked up by its index, whatever the calendar holds beside it.</remarks>
     public static Statement Entries(CalendarId calendar, string[] hrefs, string[] uids) => new(
         """
         SELECT o.id, o.href, o.etag, o.state, o.uid, o.event_id, o.ics, o.base, o.reason, o.remote_at, o.local_changed_at, o.sent
         FROM   lockstep.calendar_objects o
         WHERE  o.calendar_id = $1
-        AND    (o.href = ANY ($2)
-                OR o.event_id IN (SELECT e.id FROM lockstep.events e WHERE e.calendar_id = $1 AND e.uid = ANY ($3))
-                OR o.event_id IN (SELECT n.event_id FROM lockstep.calendar_objects n WHERE n.calendar_id = $1 AND n.href = ANY ($2)))
+        AND    o.id IN (
+                   SELECT h.id FROM lockstep.calendar_objects h WHERE h.calendar_id = $1 AND h.href = ANY ($2)
+                   UNION ALL
+                   SELECT n.id FROM lockstep.calendar_objects n JOIN lockstep.events e ON e.id = n.event_id WHERE e.calendar_id = $1 AND e.uid = ANY ($3)
+                   UNION ALL
+                   SELECT n.id FROM lockstep.calendar_objects h JOIN lockstep.calendar_objects n ON n.event_id = h.event_id
+                   WHERE  h.calendar_id = $1 AND h.href = ANY ($2))
         """, calendar.Value, hrefs, uids);
 
-    public static Statement Events(CalendarId calendar, Guid[] ids, string[] uids) => new(
+    /// <summary>The events of the resources named, and those of the UIDs.</summary>
+    public static Statement Events(CalendarId calendar, string[] hrefs, string[] uids) => new(
         """
         SELECT e.id, e.user_id, e.workspace_id, e.calendar_id, e.matter_id, e.uid, e.ics, e.version, e.changed_at, e.deleted, e.created_at, false
         FROM   lockstep.events e
         WHERE  e.calendar_id = $1
-        AND    (e.id = ANY ($2) OR e.uid = ANY ($3))
-        """, calendar.Value, ids, uids);
+        AND    e.id IN (
+                   SELECT u.id FROM lockstep.events u WHERE u.calendar_id = $1 AND u.uid = ANY ($3)
+                   UNION ALL
+                   SELECT h.event_id FROM lockstep.calendar_objects h WHERE h.calendar_id = $1 AND h.href = ANY ($2))
+        """, calendar.Value, hrefs, uids);
 
     public static Statement Delete(Guid[] objects) =>
         new("DELETE FROM lockstep.calendar_objects WHERE id = ANY ($1)", objects);

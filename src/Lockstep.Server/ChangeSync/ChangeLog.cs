@@ -30,6 +30,22 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
         return results;
     }
 
+    /// <summary>As <see cref="Append"/>, and ends the transaction; <paramref name="rows"/> go before the changes, in the round trip of the COMMIT.</summary>
+    /// <returns>One result a change. When one is not applied nothing was written: throw, so that the transaction rolls back.</returns>
+    public async Task<IReadOnlyList<ChangeResult>> AppendAndCommit(
+        TenantTransaction transaction, Scope scope, IReadOnlyList<Change> changes, IEnumerable<Statement> rows, CancellationToken ct)
+    {
+        var scoped = changes.Select(change => change with { Scope = scope }).ToList();
+        var writer = new ScopeWriter(transaction, ChangeHandlers.None);
+        await writer.Open(scoped, [], ct);
+        var results = await ApplyAll(writer, scoped, ct);
+        if (results.Any(result => result.Status != ChangeStatus.Applied))
+            return results;
+        await transaction.Commit(ct, [.. rows, .. writer.Statements()]);
+        transaction.AfterCommit(() => signals.Raise(writer.ChangedScopes));
+        return results;
+    }
+
     /// <summary>A push of the native protocol: idempotent by mutation id, one transaction, two round trips.</summary>
     /// <param name="mutations">At least one, ids ascending.</param>
     public Task<PushOutcome> Push(

@@ -12,6 +12,13 @@ namespace Lockstep.Server.Integrations.Caldav;
 internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, CalendarState server)
 {
     private const int PageSize = 200;
+
+    /// <summary>Pages grow to this: fewer round trips, and no transaction that keeps the owner's other writes waiting for long.</summary>
+    private const int LargestPage = 800;
+
+    /// <summary>Characters of texts in one page, so that memory stays flat whatever is in them.</summary>
+    private const int LongestPage = 2 << 20;
+
     private const int MostPages = 10_000;
 
     /// <summary>From so many missing texts on, all of the calendar's are asked for at once, if that is not much more.</summary>
@@ -246,6 +253,8 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
     private sealed class Changes(CalendarPull pull)
     {
         private List<RemoteObject> page = [];
+        private int size = PageSize;
+        private int length;
 
         public int Count { get; private set; }
 
@@ -263,12 +272,18 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
             else if (change.Ics is not { } ics)
                 Open.Add(change);
             else
-                page.Add(new RemoteObject(change.Href.ToString(), change.ETag?.Value, ics, change.LastModified));
-            if (page.Count < PageSize)
+                Add(new RemoteObject(change.Href.ToString(), change.ETag?.Value, ics, change.LastModified));
+            if (page.Count < size && length < LongestPage)
                 return;
             var full = page;
-            page = [];
+            (page, length, size) = ([], 0, Math.Min(size * 2, LargestPage));
             await pull.TakePage(full, ct);
+        }
+
+        private void Add(RemoteObject remote)
+        {
+            page.Add(remote);
+            length += remote.Ics.Length;
         }
     }
 }
