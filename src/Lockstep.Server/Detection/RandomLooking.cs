@@ -67,6 +67,7 @@ internal static partial class RandomLooking
           | \d{4}-\d\d-\d\d(?:[T ].*)?                                                                     # a time
           | v?\d+(?:\.\d+)+(?:[-+][0-9a-z.-]+)?                                                            # a version
           | [0-9a-f]{16}:[0-9a-f:]+ | (?:sha(?:1|256|384|512)|md5)[-:].*                                   # a fingerprint
+          | [a-z_]\w*(?:\.[a-z_]\w*)+[([].*                                                                # a call in program text
           | ssh-(?:rsa|ed25519|dss).* | ecdsa-sha2.* | -----BEGIN\ (?:PUBLIC|CERTIFICATE|RSA\ PUBLIC).*     # public
         )\z
         """, RegexOptions.IgnorePatternWhitespace | RegexOptions.Singleline | RegexOptions.CultureInvariant)]

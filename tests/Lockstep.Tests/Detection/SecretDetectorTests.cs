@@ -60,6 +60,7 @@ public sealed class SecretDetectorTests
     [InlineData("password: hunter2hunter2", Finding.Generic)]
     [InlineData("SMTP_PASSWORD=gT7#kkq2!xw", Finding.Generic)]
     [InlineData("the password is kept in the safe", null)]
+    [InlineData("builder.Password = Uri.UnescapeDataString(user[1]);", null)]
     [InlineData("token: bearer", null)]
     public void Texts_are_judged_by_what_they_say(string text, string? kind) => Kind(text).ShouldBe(kind);
 

@@ -120,8 +120,30 @@ public abstract class SqlVaultTests(PostgresServer postgres) : IAsyncLifetime
         await Scalar(service, "SELECT vault.set_secret_owner($1, $2)", his, user);
         await Scalar(service, "SELECT lockstep.admit_vault_secret($1, $2, NULL)", shared, user);
         (await Refusal(service, "SELECT vault.set_secret_owner($1, $2)", Guid.CreateVersion7(), user)).ShouldBe("P0002");
+        foreach (var secret in new[] { his, shared })
+            await Scalar(admin, "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, vault_secret_id) VALUES (gen_random_uuid(), $1, 'caldav', 'l', $2::uuid::text, $2)", user, secret);
         (await Scalar(admin, "SELECT lockstep.delete_user($1)", user)).ShouldBe("deleted");
         (await Scalar(service, "SELECT string_agg(id::text, ',') FROM vault.secrets")).ShouldBe(shared.ToString());
+    }
+
+    [Fact]
+    public async Task A_run_gets_the_secret_of_its_integration_with_the_key_by_setting_and_is_named_in_the_log()
+    {
+        await using var service = await Open(Roles.Service);
+        await using var admin = await Open("postgres");
+        var (user, integration) = (Guid.CreateVersion7(), Guid.CreateVersion7());
+        await Scalar(admin, "INSERT INTO auth.users (id, email) VALUES ($1, 'a@example.com')", user);
+        var secret = await Store(service, "a password");
+        const string Insert = "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, vault_secret_id) VALUES ($1, $2, 'caldav', 'l', 'u', $3)";
+        (await Refusal(admin, Insert, integration, user, secret)).ShouldBe("23503");
+        (await Scalar(service, "SELECT lockstep.admit_vault_secret($1, $2, NULL)", Guid.CreateVersion7(), user)).ShouldBe(false);
+        (await Scalar(service, "SELECT lockstep.admit_vault_secret($1, $2, NULL)", secret, user)).ShouldBe(true);
+        await Scalar(admin, Insert, integration, user, secret);
+
+        (await Scalar(service, "SELECT lockstep.retrieve_for_integration($1, $2)", integration, Key)).ShouldBe("a password");
+        (await Refusal(service, "SELECT lockstep.retrieve_for_integration($1, '')", integration)).ShouldBe("55000");
+        (await Scalar(service, "SELECT lockstep.retrieve_for_integration($1, $2)", Guid.CreateVersion7(), Key)).ShouldBe(DBNull.Value);
+        (await Scalar(service, "SELECT count(*) FROM vault.vault_access_log WHERE secret_id = $1 AND integration_id = $2", secret, integration)).ShouldBe(1L);
     }
 
     [Fact]
