@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using Lockstep.Bench.Caldav;
+using Lockstep.Bench.Ical;
 using Lockstep.Bench.Load;
 using Lockstep.Bench.Postgres;
 using Lockstep.Bench.Reporting;
@@ -14,13 +15,20 @@ internal static class BenchRun
     private static readonly Scenario[] Scenarios =
         [new PushOne(), new PushFifty(), new PullUpToDate(), new StoreCredential(), new RevealCredential(), new ListCredentials()];
 
-    public static string[] Names => [.. Scenarios.Select(scenario => scenario.Name), .. CalendarBenchmarks.Names];
+    public static string[] Names => [.. Scenarios.Select(scenario => scenario.Name), .. CalendarBenchmarks.Names, IcalFigures.Name];
 
     public static async Task<int> Run(BenchOptions options, CancellationToken ct)
     {
         if (typeof(BenchRun).Assembly.GetCustomAttribute<DebuggableAttribute>()?.IsJITOptimizerDisabled == true)
             Note("This is a debug build: its figures mean nothing. Use eng/bench, or dotnet run -c Release --project bench/Lockstep.Bench.");
 
+        IReadOnlyList<IcalFigure> library = options.Wants(IcalFigures.Name) ? IcalFigures.Measure(options.Rounds, Note, ct) : [];
+        if (options.Only is [IcalFigures.Name])
+        {
+            // The library alone: no server, no database.
+            Report(options, Console.Out, Machine.Describe(), [], [], library);
+            return 0;
+        }
         await using var calendars = await CalendarBenchmarks.Start(options, Note, ct);
         Note("Starting Lockstep with a database of its own...");
         await using var house = await House.Open(calendars.Urls, ct);
@@ -36,12 +44,16 @@ internal static class BenchRun
         await calendars.Measure(house, options, Note, ct);
         rows.AddRange(calendars.Rows);
 
-        var machine = await Machine.Describe(house, ct);
-        if (options.Json)
-            JsonReport.Write(house.StandardOutput, machine, options, rows, calendars.Traffic);
-        else
-            TableReport.Write(house.StandardOutput, machine, options, rows, calendars.Traffic);
+        Report(options, house.StandardOutput, await Machine.Describe(house, ct), rows, calendars.Traffic, library);
         return 0;
+    }
+
+    private static void Report(BenchOptions options, TextWriter output, Machine machine, IReadOnlyList<Row> rows, IReadOnlyList<TrafficRow> traffic, IReadOnlyList<IcalFigure> library)
+    {
+        if (options.Json)
+            JsonReport.Write(output, machine, options, rows, traffic, library);
+        else
+            TableReport.Write(output, machine, options, rows, traffic, library);
     }
 
     private static void Note(string text) => Console.Error.WriteLine(text);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lockstep.Bench.Ical;
 
 namespace Lockstep.Bench.Reporting;
 
@@ -6,6 +7,6 @@ internal static class JsonReport
 {
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
-    public static void Write(TextWriter output, Machine machine, BenchOptions options, IReadOnlyList<Row> rows, IReadOnlyList<TrafficRow> traffic) =>
-        output.WriteLine(JsonSerializer.Serialize(new { machine, options.Rounds, options.Seconds, BenchOptions.Clients, results = rows, traffic }, Format));
+    public static void Write(TextWriter output, Machine machine, BenchOptions options, IReadOnlyList<Row> rows, IReadOnlyList<TrafficRow> traffic, IReadOnlyList<IcalFigure> library) =>
+        output.WriteLine(JsonSerializer.Serialize(new { machine, options.Rounds, options.Seconds, BenchOptions.Clients, results = rows, traffic, library }, Format));
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Lockstep.Bench.Ical;
 using Spectre.Console;
 
 namespace Lockstep.Bench.Reporting;
@@ -9,17 +10,19 @@ internal static class TableReport
     /// <summary>Where output is not a terminal: lines are for pasting, not for 80 columns.</summary>
     private const int WidthOfPipes = 200;
 
-    public static void Write(TextWriter output, Machine machine, BenchOptions options, IReadOnlyList<Row> rows, IReadOnlyList<TrafficRow> traffic)
+    public static void Write(TextWriter output, Machine machine, BenchOptions options, IReadOnlyList<Row> rows, IReadOnlyList<TrafficRow> traffic, IReadOnlyList<IcalFigure> library)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
         if (Console.IsOutputRedirected)
             console.Profile.Width = WidthOfPipes;
         console.WriteLine(machine.ToString());
-        console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{BenchOptions.Clients} clients; medians of {options.Rounds} rounds of {options.Seconds} s (least to most); load generators, server and database on this one machine."));
+        if (rows.Count > 0)
+            console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{BenchOptions.Clients} clients; medians of {options.Rounds} rounds of {options.Seconds} s (least to most); load generators, server and database on this one machine."));
         Write(console, [.. rows.Where(row => !row.IsDuration)], "same statements by pgbench", "raw by pgbench");
         Write(console, [.. rows.Where(row => row.IsDuration)], "one REPORT of everything", "vdirsyncer sync");
         Write(console, traffic);
+        Write(console, library);
     }
 
     private static void Write(IAnsiConsole console, IReadOnlyList<TrafficRow> rows)
@@ -40,6 +43,22 @@ internal static class TableReport
         }
         console.Write(table);
     }
+
+    private static void Write(IAnsiConsole console, IReadOnlyList<IcalFigure> library)
+    {
+        if (library.Count == 0)
+            return;
+        console.WriteLine("One thread; medians by its processor time (least to most), and by the clock.");
+        var table = new Table { Border = TableBorder.Markdown };
+        foreach (var column in (string[])["iCalendar", "unit", "of one core", "by the clock", "target"])
+            table.AddColumn(new TableColumn(column) { Alignment = column is "of one core" or "by the clock" ? Justify.Right : Justify.Left });
+        foreach (var figure in library)
+            table.AddRow(
+                Markup.Escape(figure.Title), figure.Unit, $"{Plain(figure.Cpu)} ({Plain(figure.Least)} to {Plain(figure.Most)})", Plain(figure.Wall), figure.Target);
+        console.Write(table);
+    }
+
+    private static string Plain(double value) => value.ToString(value < 100 ? "0.0" : "N0", CultureInfo.InvariantCulture);
 
     private static void Write(IAnsiConsole console, List<Row> rows, string first, string second)
     {
