@@ -13,7 +13,7 @@ public static class CalendarCheck
         var zones = new ZoneNames(document, findings);
         foreach (var component in document.Components)
             Check(component, zones, findings);
-        SeriesCheck.Check(document, findings);
+        SeriesCheck.Check(document, zones.Resolver, findings);
         return findings.List;
     }
 
@@ -28,7 +28,7 @@ public static class CalendarCheck
             zones.Check(line);
         }
         if (component.Name == "VEVENT")
-            EventCheck.Check(component, findings);
+            EventCheck.Check(component, zones.Resolver, findings);
         foreach (var inner in component.Components)
             if (!findings.IsFull)
                 Check(inner, zones, findings);

@@ -3,12 +3,11 @@ namespace Lockstep.Calendaring.ICalendar;
 /// <summary>Whether the times and the recurrence of one VEVENT go together.</summary>
 internal static class EventCheck
 {
-    public static void Check(CalendarComponent component, FindingList findings)
+    public static void Check(CalendarComponent component, ZoneResolver resolver, FindingList findings)
     {
         if (component.Property("DTSTART"u8) is not { } line || CalendarTime.Of(line) is not { } start)
             return;
-        var zones = new ZoneResolver(component.Document, NodaTime.DateTimeZone.Utc);
-        CheckEnd(component, start, zones, findings);
+        CheckEnd(component, start, resolver, findings);
         foreach (var dates in component.Properties)
             if (dates.Name is "EXDATE" or "RDATE")
                 CheckDates(dates, start, findings);

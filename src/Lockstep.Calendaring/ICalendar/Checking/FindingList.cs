@@ -7,6 +7,9 @@ internal sealed class FindingList
 
     private readonly List<CalendarFinding> findings = [];
 
+    /// <summary>What looking at rules may cost, for the whole text.</summary>
+    public WorkBudget Work { get; } = new(1_000_000);
+
     /// <summary>By line; what concerns the whole text first.</summary>
     public IReadOnlyList<CalendarFinding> List => [.. findings.OrderBy(finding => finding.Line)];
 

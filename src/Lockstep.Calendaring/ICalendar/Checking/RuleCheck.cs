@@ -48,8 +48,10 @@ internal static class RuleCheck
     private static void CheckFirst(ContentLine line, RecurrenceRule rule, CalendarTime start, FindingList findings)
     {
         var local = Civil.Seconds(start.Local);
-        var budget = new WorkBudget(WorkPerRule);
+        var budget = new WorkBudget(WorkPerRule, findings.Work);
         var starts = new RuleStarts(rule with { Count = null, Until = null }, local, start.IsDate, Civil.MaxSeconds, budget);
+        if (findings.Work.IsExhausted)
+            return;
         if (!starts.MoveNext())
             findings.Warning(line, "The rule gives no start at all, or none for centuries; DTSTART is the only instance.", Section);
         else if (starts.Current != local)

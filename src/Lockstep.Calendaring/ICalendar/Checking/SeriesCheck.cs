@@ -5,9 +5,8 @@ namespace Lockstep.Calendaring.ICalendar;
 /// <summary>Whether the components of one UID go together: masters, revisions and overrides.</summary>
 internal static class SeriesCheck
 {
-    public static void Check(CalendarDocument document, FindingList findings)
+    public static void Check(CalendarDocument document, ZoneResolver zones, FindingList findings)
     {
-        var zones = new ZoneResolver(document, DateTimeZone.Utc);
         foreach (var series in document.ComponentsNamed("VEVENT").Where(vevent => vevent.Property("UID"u8) is not null).GroupBy(vevent => vevent.Property("UID"u8)!.Value.Trim()))
         {
             var masters = series.Where(vevent => vevent.Property("RECURRENCE-ID"u8) is null).ToList();
@@ -29,7 +28,7 @@ internal static class SeriesCheck
             findings.Error(id, "RECURRENCE-ID and the DTSTART of its event must both be dates or both be times.", "3.8.4.4");
         else if (!known.Add(zones.ToInstant(named)))
             findings.Warning(id, "Two overrides are of the same instance; the higher SEQUENCE counts, else the last.", "3.8.4.4");
-        else if (known.Count <= 100 && !Instances.Has(master, named, zones))
+        else if (!findings.Work.IsExhausted && !Instances.Has(master, named, zones, new WorkBudget(100_000, findings.Work)))
             findings.Warning(id, "RECURRENCE-ID names no instance of its event, which is therefore there besides.", "3.8.4.4");
     }
 }

@@ -6,6 +6,9 @@ internal sealed class ZoneNames(CalendarDocument document, FindingList findings)
     private readonly HashSet<string> embedded =
         [.. document.ComponentsNamed("VTIMEZONE").Select(zone => zone.Property("TZID"u8)?.Value.Trim()).OfType<string>()];
 
+    /// <summary>One for the whole text: it may have as many zones as events.</summary>
+    public ZoneResolver Resolver { get; } = new(document, NodaTime.DateTimeZone.Utc);
+
     // Said once for a name, not once for a line.
     private readonly HashSet<string> said = new(StringComparer.Ordinal);
 

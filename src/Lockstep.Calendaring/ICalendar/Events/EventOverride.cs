@@ -5,6 +5,8 @@ namespace Lockstep.Calendaring.ICalendar;
 /// <summary>Edits of one instance of a recurring event: its override, or its absence (RFC 5545 sections 3.8.4.4 and 3.8.5.1).</summary>
 public static class EventOverride
 {
+    private const int Work = 1_000_000;
+
     /// <summary>
     /// The override of one instance: the one that is there, else a new VEVENT after the last of this event, with the
     /// master's properties and alarms but not its recurrence. Its DTSTART and DTEND are the instance's until they are set.
@@ -14,7 +16,8 @@ public static class EventOverride
     {
         ArgumentNullException.ThrowIfNull(master);
         var siblings = Siblings(master);
-        if (siblings.Find(one => Is(one, recurrenceId)) is { } known)
+        var zones = new ZoneResolver(master.Document, DateTimeZone.Utc);
+        if (siblings.Find(one => Is(one, recurrenceId, zones)) is { } known)
             return known;
         // What a THISANDFUTURE override says holds for what follows it (RFC 5545 section 3.2.13).
         var described = Described(master, siblings, recurrenceId);
@@ -37,7 +40,8 @@ public static class EventOverride
     public static void Exclude(this CalendarComponent master, CalendarTime recurrenceId)
     {
         ArgumentNullException.ThrowIfNull(master);
-        foreach (var known in Siblings(master).Where(one => Is(one, recurrenceId)).ToList())
+        var zones = new ZoneResolver(master.Document, DateTimeZone.Utc);
+        foreach (var known in Siblings(master).Where(one => Is(one, recurrenceId, zones)).ToList())
             known.Remove();
         master.AddProperty("EXDATE", recurrenceId.ToString(), recurrenceId.Parameters);
     }
@@ -47,19 +51,16 @@ public static class EventOverride
     {
         ArgumentNullException.ThrowIfNull(master);
         var zones = new ZoneResolver(master.Document, DateTimeZone.Utc);
+        var budget = new WorkBudget(Work);
         foreach (var one in Siblings(master))
-            if (one != master && one.Property("RECURRENCE-ID"u8) is { } line && CalendarTime.Of(line) is { } named && !Instances.Has(master, named, zones))
+            if (one != master && one.Property("RECURRENCE-ID"u8) is { } line && CalendarTime.Of(line) is { } named
+                && !Instances.Has(master, named, zones, budget) && !budget.IsExhausted)
                 one.Remove();
     }
 
     /// <summary>Whether a component is the override of that instance; by instant, as RECURRENCE-ID may be in UTC.</summary>
-    internal static bool Is(CalendarComponent component, CalendarTime recurrenceId)
-    {
-        if (component.Property("RECURRENCE-ID"u8) is not { } line || CalendarTime.Of(line) is not { } known)
-            return false;
-        var zones = new ZoneResolver(component.Document, DateTimeZone.Utc);
-        return zones.ToInstant(known) == zones.ToInstant(recurrenceId);
-    }
+    private static bool Is(CalendarComponent component, CalendarTime recurrenceId, ZoneResolver zones) =>
+        component.Property("RECURRENCE-ID"u8) is { } line && CalendarTime.Of(line) is { } known && zones.ToInstant(known) == zones.ToInstant(recurrenceId);
 
     /// <summary>All components of the same UID, the master among them, in order.</summary>
     internal static List<CalendarComponent> Siblings(CalendarComponent master)

@@ -3,6 +3,8 @@ namespace Lockstep.Calendaring.ICalendar;
 /// <summary>Checks recurrence lines that somebody hands in, <c>RRULE:FREQ=WEEKLY;BYDAY=MO</c> and the like.</summary>
 public static class RecurrenceLines
 {
+    private const int WorkToFit = 100_000;
+
     /// <returns>What is wrong with the first bad line, naming it; null when all can be written as they are.</returns>
     public static string? Problem(IReadOnlyList<string> lines)
     {
@@ -17,12 +19,13 @@ public static class RecurrenceLines
     public static bool Fit(CalendarComponent component, CalendarTime start)
     {
         ArgumentNullException.ThrowIfNull(component);
+        var budget = new WorkBudget(WorkToFit);
         foreach (var line in component.PropertiesNamed("RRULE"))
         {
             if (RecurrenceRule.Parse(line.Value, out _) is not { } rule)
                 continue;
             var local = Civil.Seconds(start.Local);
-            var starts = new RuleStarts(rule with { Count = null, Until = null }, local, start.IsDate, local, new WorkBudget(10_000));
+            var starts = new RuleStarts(rule with { Count = null, Until = null }, local, start.IsDate, local, budget);
             if (!starts.MoveNext() || starts.Current != local)
                 return false;
         }

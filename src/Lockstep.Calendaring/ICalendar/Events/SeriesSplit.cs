@@ -15,9 +15,11 @@ public static class SeriesSplit
         ArgumentNullException.ThrowIfNull(master);
         if (EventOverride.Siblings(master).Exists(one => one.Property("RECURRENCE-ID"u8)?.Parameter("RANGE") is not null))
             return "A part of this series was already changed from one occurrence on (RANGE=THISANDFUTURE). Change single occurrences, or the series.";
-        if (Rules(master).Any(rule => CountBefore(master, rule, at) is null))
+        // One budget for all of them: CountBefore and Hits of each rule are then sure to be affordable once more.
+        var budget = new WorkBudget(Work);
+        if (Rules(master).Any(rule => CountBefore(master, rule, at, budget) is null))
             return "The series repeats too often to be cut.";
-        return Rules(master).Any(rule => rule.Interval > 1 && !Hits(master, rule, at))
+        return Rules(master).Any(rule => rule.Interval > 1 && !Hits(master, rule, at, budget))
             ? "This occurrence is an extra date outside of the series' rule. Change it alone, or the series."
             : null;
     }
@@ -29,7 +31,7 @@ public static class SeriesSplit
         var zones = new ZoneResolver(master.Document, DateTimeZone.Utc);
         foreach (var line in master.PropertiesNamed("RRULE").ToList())
             if (RecurrenceRule.Parse(line.Value, out _) is { } rule)
-                SetRule(master, line, rule.Count is null ? rule with { Until = Earlier(rule.Until, Last(at, zones), zones) } : rule with { Count = CountBefore(master, rule, at) });
+                SetRule(master, line, rule.Count is null ? rule with { Until = Earlier(rule.Until, Last(at, zones), zones) } : rule with { Count = CountBefore(master, rule, at, new WorkBudget(Work)) });
         KeepDates(master, zones, time => zones.ToInstant(time) < zones.ToInstant(at));
         foreach (var one in EventOverride.Siblings(master))
             if (one.Property("RECURRENCE-ID"u8) is { } id && CalendarTime.Of(id) is { } named && zones.ToInstant(named) >= zones.ToInstant(at))
@@ -44,7 +46,7 @@ public static class SeriesSplit
         var zones = new ZoneResolver(master.Document, DateTimeZone.Utc);
         foreach (var line in master.PropertiesNamed("RRULE").ToList())
             if (RecurrenceRule.Parse(line.Value, out _) is { Count: { } count } rule)
-                SetRule(master, line, rule with { Count = count - (CountBefore(master, rule, at) ?? 0) });
+                SetRule(master, line, rule with { Count = count - (CountBefore(master, rule, at, new WorkBudget(Work)) ?? 0) });
         KeepDates(master, zones, time => zones.ToInstant(time) >= zones.ToInstant(at));
         foreach (var one in EventOverride.Siblings(master))
         {
@@ -65,11 +67,10 @@ public static class SeriesSplit
         master.PropertiesNamed("RRULE").Select(line => RecurrenceRule.Parse(line.Value, out _)).OfType<RecurrenceRule>();
 
     /// <summary>How many instances the rule gives before that one, as COUNT counts them; null when counting is too much work.</summary>
-    private static int? CountBefore(CalendarComponent master, RecurrenceRule rule, CalendarTime at)
+    private static int? CountBefore(CalendarComponent master, RecurrenceRule rule, CalendarTime at, WorkBudget budget)
     {
         if (rule.Count is null)
             return 0;
-        var budget = new WorkBudget(Work);
         var (starts, local) = (Starts(master, rule, budget), Civil.Seconds(at.Local));
         var count = 0;
         while (starts.MoveNext() && starts.Current < local)
@@ -77,9 +78,9 @@ public static class SeriesSplit
         return budget.IsExhausted ? null : count;
     }
 
-    private static bool Hits(CalendarComponent master, RecurrenceRule rule, CalendarTime at)
+    private static bool Hits(CalendarComponent master, RecurrenceRule rule, CalendarTime at, WorkBudget budget)
     {
-        var (starts, local) = (Starts(master, rule, new WorkBudget(Work)), Civil.Seconds(at.Local));
+        var (starts, local) = (Starts(master, rule, budget), Civil.Seconds(at.Local));
         starts.SkipTo(local);
         return starts.MoveNext() && starts.Current == local;
     }

@@ -65,23 +65,42 @@ internal sealed class EventSeries
     private static IEnumerable<OccurrenceStream> Segments(
         EventView master, List<EventView> overrides, Window window, WorkBudget budget, ExpansionReport report)
     {
-        var exclusions = master.Exclusions();
+        // As many masters as overrides would be their product.
+        if (!budget.Spend(overrides.Count) || budget.IsExhausted)
+        {
+            report.Stop(Instant.FromUnixTimeSeconds(Math.Min(master.StartUnix, Civil.MaxSeconds)), master.Component.LineNumber);
+            yield break;
+        }
+        var exclusions = master.Exclusions(budget);
         foreach (var view in overrides)
             if (view.RecurrenceId is { } id)
                 exclusions.Add(id, master);
-        var dates = master.Dates();
+        var dates = master.Dates(budget);
+        var longest = dates.Count > 1 ? dates.Max(date => LengthOf(date, master)) : 0;
         var ranges = overrides
             .Where(view => view.IsThisAndFuture && view.RecurrenceId is not null)
             .Select(view => (From: master.ToUnix(view.RecurrenceId!.Value), View: view))
             .OrderBy(range => range.From)
             .ToList();
         for (var i = -1; i < ranges.Count; i++)
+        {
+            if (budget.IsExhausted)
+            {
+                report.Stop(Instant.FromUnixTimeSeconds(Math.Min(i < 0 ? master.StartUnix : ranges[i].From, Civil.MaxSeconds)), master.Component.LineNumber);
+                yield break;
+            }
             yield return new OccurrenceStream.Recurring(
                 new Segment(
                     master,
                     i < 0 ? master : ranges[i].View,
                     i < 0 ? long.MinValue : ranges[i].From,
                     i + 1 < ranges.Count ? ranges[i + 1].From : long.MaxValue),
-                dates, exclusions, window, budget, report);
+                dates, longest, exclusions, window, budget, report);
+        }
     }
+
+    private static long LengthOf(Instance date, EventView master) =>
+        date.Period is not { } period ? 0
+        : period.End is { } end ? master.ToUnix(end) - date.Start
+        : Math.Max(0, period.Length!.Value.TotalSeconds) + Civil.SecondsPerDay;
 }

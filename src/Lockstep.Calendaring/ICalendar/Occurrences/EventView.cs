@@ -75,12 +75,14 @@ internal sealed class EventView
     }
 
     /// <summary>The EXDATEs and EXRULEs' dates.</summary>
-    public Exclusions Exclusions()
+    public Exclusions Exclusions(WorkBudget budget)
     {
         var exclusions = new Exclusions();
         foreach (var line in exceptionDates)
             foreach (var range in Ranges(line.Value))
-                if (CalendarTime.Parse(line.Value.AsSpan(range), line.Parameter("TZID")) is { } time)
+                if (!budget.Spend(1))
+                    return exclusions;
+                else if (CalendarTime.Parse(line.Value.AsSpan(range), line.Parameter("TZID")) is { } time)
                     exclusions.Add(time, this);
                 else
                     Unreadable(line, incomplete: false);
@@ -88,12 +90,12 @@ internal sealed class EventView
     }
 
     /// <summary>DTSTART and the RDATEs, in order; at one start a period comes before a bare date.</summary>
-    public List<Instance> Dates()
+    public List<Instance> Dates(WorkBudget budget)
     {
         var dates = new List<Instance> { new(StartUnix, null) };
         foreach (var line in recurrenceDates)
             foreach (var range in Ranges(line.Value))
-                if (line.Value.AsSpan(range).Trim() is { Length: > 0 } text)
+                if (budget.Spend(1) && line.Value.AsSpan(range).Trim() is { Length: > 0 } text)
                     AddDate(dates, line, text);
         if (dates.Count > 1)
             dates.Sort((a, b) => a.Start != b.Start ? a.Start.CompareTo(b.Start) : (a.Period is null).CompareTo(b.Period is null));

@@ -57,8 +57,9 @@ internal abstract class OccurrenceStream
         private readonly RecurrenceSet set;
         private long reached;
 
+        /// <param name="longest">The length of the longest of <paramref name="dates"/> that has one of its own.</param>
         public Recurring(
-            Segment segment, IReadOnlyList<Instance> dates, Exclusions exclusions, Window window, WorkBudget budget, ExpansionReport report)
+            Segment segment, IReadOnlyList<Instance> dates, long longest, Exclusions exclusions, Window window, WorkBudget budget, ExpansionReport report)
         {
             (this.segment, this.window, this.budget, this.report) = (segment, window, budget, report);
             var (master, shift) = (segment.Master, Math.Abs(segment.Shift));
@@ -67,6 +68,7 @@ internal abstract class OccurrenceStream
             set = new RecurrenceSet(
                 master,
                 dates,
+                Math.Max(window.Start - Math.Max(segment.Described.Length.Reach, longest) - shift, segment.From),
                 exclusions,
                 master.Clock.ToLocal(Math.Min(from, Civil.MaxSeconds)) - Margin(master),
                 master.Clock.ToLocal(Math.Min(limit, Civil.MaxSeconds)) + Civil.SecondsPerDay,

@@ -18,11 +18,13 @@ internal sealed class RecurrenceSet
     private int nextDate;
 
     /// <param name="dates">DTSTART and the RDATEs, in order of start, a period before a bare date.</param>
+    /// <param name="datesFrom">Of <paramref name="dates"/> what starts before this instant is passed over, unread.</param>
     /// <param name="from">Instances before this local time may be left out.</param>
     /// <param name="limit">Instances after this local time are left out.</param>
-    public RecurrenceSet(EventView view, IReadOnlyList<Instance> dates, Exclusions exclusions, long from, long limit, WorkBudget budget)
+    public RecurrenceSet(EventView view, IReadOnlyList<Instance> dates, long datesFrom, Exclusions exclusions, long from, long limit, WorkBudget budget)
     {
         (this.dates, this.exclusions, clock, this.budget) = (dates, exclusions, view.Clock, budget);
+        nextDate = FirstDate(dates, datesFrom);
         foreach (var rule in view.Rules)
             Add(rules, rule);
         foreach (var rule in view.ExceptionRules)
@@ -53,6 +55,17 @@ internal sealed class RecurrenceSet
         return false;
     }
 
+    private static int FirstDate(IReadOnlyList<Instance> dates, long from)
+    {
+        int low = 0, high = dates.Count;
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = dates[middle].Start < from ? (middle + 1, high) : (low, middle);
+        }
+        return low;
+    }
+
     private Instance? Next()
     {
         RuleInstants? earliest = null;
@@ -60,7 +73,7 @@ internal sealed class RecurrenceSet
             if (earliest is null || rule.Current < earliest.Current)
                 earliest = rule;
         if (nextDate < dates.Count && (earliest is null || dates[nextDate].Start <= earliest.Current))
-            return dates[nextDate++];
+            return budget.Spend(1) ? dates[nextDate++] : null;
         if (earliest is null || (rules.Count > 1 && !budget.Spend(rules.Count / 4)))
             return null;
         var start = earliest.Current;

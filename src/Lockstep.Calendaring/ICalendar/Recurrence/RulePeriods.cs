@@ -31,6 +31,8 @@ internal sealed class RulePeriods
         first = Civil.FloorDiv(start, unit) * unit;
         (hours, minutes, seconds) = (Mask(rule.ByHour), Mask(rule.ByMinute), Mask(rule.BySecond));
         Offsets = isDate ? [0] : TimesWithin(start - ((long)startDay * Civil.SecondsPerDay));
+        // A series has as many readers of its rule as it has THISANDFUTURE overrides.
+        budget.Spend(Offsets.Length / 8);
         var limited = rule.BySetPosition.Count > 0 || rule.Frequency > Frequency.Weekly || isDate && rule.Frequency < Frequency.Daily;
         IsUniform = !limited && rule.Frequency switch
         {

@@ -5,11 +5,15 @@ using NodaTime.TimeZones;
 namespace Lockstep.Calendaring.ICalendar;
 
 /// <summary>A zone made of the STANDARD and DAYLIGHT observances of a VTIMEZONE (RFC 5545 section 3.6.5).</summary>
-/// <remarks>Onsets are counted to the year 2150; before the first one its TZOFFSETFROM holds.</remarks>
+/// <remarks>Onsets are counted to the year 2150, 4,000 of them at most; before the first one its TZOFFSETFROM holds.</remarks>
 internal sealed class EmbeddedZone : DateTimeZone
 {
     private const int WorkPerZone = 50_000;
-    private const int MaxKept = 256;
+    private const int MaxKept = 64;
+    private const int MaxKeptLength = 32 * 1024;
+
+    // The tz database's busiest zone has some 250 until today.
+    private const int MaxOnsets = 4_000;
 
     // Each resource of a calendar carries the same VTIMEZONE again.
     private static readonly ConcurrentDictionary<string, EmbeddedZone> Kept = new(StringComparer.Ordinal);
@@ -23,13 +27,13 @@ internal sealed class EmbeddedZone : DateTimeZone
     /// <returns>Null when no observance of it can be read.</returns>
     public static EmbeddedZone? Of(CalendarComponent timeZone, string id)
     {
-        var output = new System.Buffers.ArrayBufferWriter<byte>(1024);
-        timeZone.WriteTo(output);
-        var text = System.Text.Encoding.Latin1.GetString(output.WrittenSpan);
+        var text = System.Text.Encoding.Latin1.GetString(timeZone.ToBytes());
         if (Kept.TryGetValue(text, out var kept))
             return kept;
         if (Build(timeZone, id) is not { } zone)
             return null;
+        if (text.Length > MaxKeptLength)
+            return zone;
         if (Kept.Count >= MaxKept)
             Kept.Clear();
         return Kept[text] = zone;
@@ -51,7 +55,7 @@ internal sealed class EmbeddedZone : DateTimeZone
         var onsets = new SortedDictionary<long, Onset>();
         var budget = new WorkBudget(WorkPerZone);
         foreach (var observance in timeZone.Components)
-            if (observance.Name is "STANDARD" or "DAYLIGHT")
+            if (observance.Name is "STANDARD" or "DAYLIGHT" && onsets.Count < MaxOnsets)
                 Read(observance, onsets, budget);
         if (onsets.Count == 0)
             return null;
@@ -82,7 +86,7 @@ internal sealed class EmbeddedZone : DateTimeZone
         onsets[local - from.Seconds] = onset;
         foreach (var property in observance.PropertiesNamed("RDATE"))
             foreach (var value in property.Value.Split(','))
-                if (CalendarTime.Parse(value, null) is { } date)
+                if (onsets.Count < MaxOnsets && CalendarTime.Parse(value, null) is { } date)
                     onsets[Civil.Seconds(date.Local) - (date.Form == TimeForm.Utc ? 0 : from.Seconds)] = onset;
         foreach (var property in observance.PropertiesNamed("RRULE"))
         {
@@ -90,7 +94,7 @@ internal sealed class EmbeddedZone : DateTimeZone
                 continue;
             var until = rule.Until is { } last ? Civil.Seconds(last.Local) + (last.Form == TimeForm.Utc ? from.Seconds : 0) : LastOnset;
             var starts = new RuleStarts(rule, local, false, Math.Min(until, LastOnset), budget);
-            while (starts.MoveNext())
+            while (onsets.Count < MaxOnsets && starts.MoveNext())
                 onsets[starts.Current - from.Seconds] = onset;
         }
     }

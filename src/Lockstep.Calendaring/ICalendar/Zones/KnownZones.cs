@@ -25,6 +25,9 @@ internal static class KnownZones
         ["Western Europe"] = "Europe/London",
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
+    // Real names have 15 to 60 characters. Each slash of a name is looked behind, so a name of slashes would take for ever.
+    private const int MaxLength = 255;
+
     public static ResolvedZone? Find(string tzId)
     {
         if (FindIana(tzId) is { } zone)
@@ -38,6 +41,8 @@ internal static class KnownZones
     /// <summary>Finds <c>Europe/Berlin</c> also as <c>/mozilla.org/20070129_1/Europe/Berlin</c> or <c>europe/berlin</c>.</summary>
     public static DateTimeZone? FindIana(string name)
     {
+        if (name.Length > MaxLength)
+            return null;
         name = name.Trim().Trim('"').Replace(' ', '_');
         if (DateTimeZoneProviders.Tzdb.GetZoneOrNull(name) is { } zone)
             return zone;

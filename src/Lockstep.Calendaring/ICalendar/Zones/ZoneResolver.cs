@@ -8,13 +8,18 @@ namespace Lockstep.Calendaring.ICalendar;
 /// </summary>
 public sealed class ZoneResolver
 {
-    private readonly CalendarDocument document;
     private readonly Dictionary<string, ResolvedZone> known = new(StringComparer.Ordinal);
+
+    // Looked through once: a text may have as many zones as it has events.
+    private readonly Lazy<ILookup<string?, CalendarComponent>> embedded;
+    private readonly Lazy<DateTimeZone> fallback;
 
     public ZoneResolver(CalendarDocument document, DateTimeZone userZone)
     {
         ArgumentNullException.ThrowIfNull(document);
-        this.document = document;
+        embedded = new(() => document.ComponentsNamed("VTIMEZONE").ToLookup(zone => zone.Property("TZID"u8)?.Value.Trim()), isThreadSafe: false);
+        fallback = new(
+            () => (document.Calendar?.Property("X-WR-TIMEZONE"u8)?.Value is { } name ? KnownZones.Find(name)?.Zone : null) ?? userZone, isThreadSafe: false);
         UserZone = userZone;
     }
 
@@ -50,16 +55,13 @@ public sealed class ZoneResolver
 
     private ResolvedZone FromDocument(string tzId)
     {
-        foreach (var timeZone in document.ComponentsNamed("VTIMEZONE"))
+        foreach (var timeZone in embedded.Value[tzId.Trim()])
         {
-            if (timeZone.Property("TZID"u8)?.Value.Trim() != tzId.Trim())
-                continue;
-            if (EmbeddedZone.Of(timeZone, tzId) is { } embedded)
-                return new ResolvedZone(embedded, ZoneSource.Embedded);
+            if (EmbeddedZone.Of(timeZone, tzId) is { } zone)
+                return new ResolvedZone(zone, ZoneSource.Embedded);
             if (timeZone.Property("X-LIC-LOCATION"u8) is { } location && KnownZones.FindIana(location.Value) is { } located)
                 return new ResolvedZone(located, ZoneSource.LicLocation);
         }
-        var own = document.Calendar?.Property("X-WR-TIMEZONE"u8)?.Value;
-        return new ResolvedZone((own is null ? null : KnownZones.Find(own)?.Zone) ?? UserZone, ZoneSource.Default);
+        return new ResolvedZone(fallback.Value, ZoneSource.Default);
     }
 }

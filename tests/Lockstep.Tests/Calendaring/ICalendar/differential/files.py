@@ -1,4 +1,4 @@
-"""Expands files with recurring_ical_events. Arguments: from, to (years), then files. Output lines: index|start|end|uid, or index|ERROR."""
+"""Expands files with recurring_ical_events. Arguments: from, to (years), then files. Output lines: index|start|end|uid, or index|ERROR and why."""
 import sys
 import warnings
 from datetime import datetime, timedelta, timezone
@@ -35,5 +35,5 @@ for index, path in enumerate(sys.argv[3:]):
     try:
         for start, end, uid in list(events(path, since, until)):
             print(f"{index}|{start.strftime(FORMAT)}|{end.strftime(FORMAT)}|{uid}")
-    except Exception:
-        print(f"{index}|ERROR")
+    except Exception as error:
+        print(f"{index}|ERROR {type(error).__name__}: {str(error).splitlines()[0][:100] if str(error) else ''}")
