@@ -49,7 +49,7 @@ internal static class ServeCommand
         Console.WriteLine(settings.Database is { } given
             ? $"  database   {given.Migrator.Host}:{given.Migrator.Port}/{given.Migrator.Database}"
             : $"  data       {settings.DataDirectory} (PostgreSQL {server.Database.Embedded!.MajorVersion}, master key, token secret)");
-        if (settings is { Keys: null, KeyProviders.Transit: null })
+        if (settings is { Keys: null, KeyProviders: { Transit: null, Pkcs11: null } })
             Console.WriteLine("  vault      LOCKED: there is no master key, so no credential can be stored or read. Set LOCKSTEP_MASTER_KEYS.");
         Console.WriteLine();
         Console.WriteLine("Try:");

@@ -1,12 +1,13 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Lockstep.Crypto;
+using Lockstep.Crypto.Pkcs11;
 using Lockstep.Crypto.Transit;
 using Lockstep.Server.Vault.Keys;
 
 namespace Lockstep.Server.Hosting;
 
-/// <summary>Reads LOCKSTEP_TRANSIT_..., LOCKSTEP_SEALING, and says where the master keys came from.</summary>
+/// <summary>Reads LOCKSTEP_TRANSIT_..., LOCKSTEP_PKCS11_..., LOCKSTEP_SEALING, and says where the master keys came from.</summary>
 internal static partial class KeyProviderSettings
 {
     private const int MostKeys = 2;
@@ -15,6 +16,8 @@ internal static partial class KeyProviderSettings
     private static readonly string[] All =
         ["KEY", "MOUNT", "NAMESPACE", "TOKEN", "TOKEN_FILE", "ROLE_ID", "SECRET_ID", "SECRET_ID_FILE", "AUTH_MOUNT", "K8S_ROLE", "K8S_TOKEN_FILE", "TIMEOUT",
          "FALLBACK", "FALLBACK_WRITES", "FALLBACK_MINUTES"];
+
+    private static readonly string[] OfHardware = ["TOKEN", "PIN", "PIN_FILE", "KEY"];
 
     private static readonly string[] Logins = ["TOKEN", "TOKEN_FILE", "ROLE_ID", "K8S_ROLE"];
 
@@ -28,6 +31,7 @@ internal static partial class KeyProviderSettings
         return new KeyProviderOptions
         {
             Transit = transit,
+            Pkcs11 = ReadPkcs11(environment, faults),
             Direct = direct,
             StandIn = Choice(environment, Prefix + "FALLBACK", faults, "local", "none") == "local",
             StandInWrites = Settings.ReadNumber(environment, Prefix + "FALLBACK_WRITES", KeyProviderOptions.DefaultStandInWrites, 0, 1_000_000_000, faults),
@@ -61,6 +65,42 @@ internal static partial class KeyProviderSettings
         var timeout = Settings.ReadNumber(environment, Prefix + "TIMEOUT", (int)TransitOptions.StandardTimeout.TotalSeconds, 1, 30, faults);
         var login = ReadLogin(environment, faults);
         return uri is null || login is null ? null : new TransitOptions(uri, keys, login, mount, space, TimeSpan.FromSeconds(timeout));
+    }
+
+    private static Pkcs11Options? ReadPkcs11(Func<string, string?> environment, List<string> faults)
+    {
+        const string Hardware = "LOCKSTEP_PKCS11_";
+        if (environment(Hardware + "MODULE") is not { Length: > 0 } module)
+        {
+            if (OfHardware.FirstOrDefault(name => environment(Hardware + name) is { Length: > 0 }) is { } lonely)
+                faults.Add($"{Hardware}{lonely} is set, and {Hardware}MODULE is not. Set the path of the module's library, or take the other away.");
+            return null;
+        }
+        if (!Path.IsPathFullyQualified(module) || !File.Exists(module))
+            faults.Add($"{Hardware}MODULE is not the full path of a library that is there.");
+        if (environment(Hardware + "TOKEN") is not { Length: > 0 } token)
+            token = "";
+        if (token.Length == 0)
+            faults.Add($"{Hardware}TOKEN needs the label of the token.");
+        var keys = (environment(Hardware + "KEY") is { Length: > 0 } named ? named : "lockstep").Split(',', StringSplitOptions.TrimEntries);
+        if (keys.Distinct().Count() != keys.Length || keys.Any(key => !KeyName().IsMatch(key)))
+            faults.Add($"{Hardware}KEY holds labels of AES-256 keys, separated by ',' with the newest first; a label has letters, digits, '_', '-' and '.'.");
+        var pin = environment(Hardware + "PIN") is { Length: > 0 } given ? given : ReadFile(environment(Hardware + "PIN_FILE"));
+        if (pin is not { Length: > 0 })
+            faults.Add($"{Hardware}MODULE needs {Hardware}PIN, or {Hardware}PIN_FILE that can be read.");
+        return new Pkcs11Options(module, token, Secret.FromText(pin ?? ""), keys);
+    }
+
+    private static string? ReadFile(string? path)
+    {
+        try
+        {
+            return path is { Length: > 0 } ? File.ReadAllText(path).Trim() : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     private static TransitLogin? ReadLogin(Func<string, string?> environment, List<string> faults)
@@ -101,15 +141,10 @@ internal static partial class KeyProviderSettings
             faults.Add($"{Prefix}ROLE_ID needs {Prefix}SECRET_ID or {Prefix}SECRET_ID_FILE beside it.");
             return null;
         }
-        try
-        {
-            return Printable(File.ReadAllText(file).Trim(), "SECRET_ID_FILE", faults);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            faults.Add($"{Prefix}SECRET_ID_FILE names a file that cannot be read.");
-            return null;
-        }
+        if (ReadFile(file) is { } content)
+            return Printable(content, "SECRET_ID_FILE", faults);
+        faults.Add($"{Prefix}SECRET_ID_FILE names a file that cannot be read.");
+        return null;
     }
 
     private static Secret? Printable(string text, string name, List<string> faults)

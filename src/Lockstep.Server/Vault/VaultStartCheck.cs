@@ -21,7 +21,7 @@ internal sealed class VaultStartCheck(Database database, VaultOptions options, K
             return;
         if (options.Providers.Transit is { Address: { Scheme: "http", IsLoopback: false } })
             log.TransitInClear();
-        if (await providers.Check(ct) is { Kind: KeyTroubleKind.Refused } unfit)
+        if (await providers.CheckAtStart(ct) is { Kind: KeyTroubleKind.Refused } unfit)
             throw new StartRefusedException($"Refusing to start: {unfit.Reason} Nothing was read or changed.");
         var keys = await database.For(Caller.Service).Query(
             new Statement("SELECT k.id, k.user_id, k.workspace_id, k.version, k.provider, k.key_version, k.wrapped_key FROM lockstep.newest_data_keys($1) k", Newest),
@@ -39,8 +39,8 @@ internal sealed class VaultStartCheck(Database database, VaultOptions options, K
                 return;
         }
         throw new StartRefusedException(
-            $"Refusing to start: Transit's key {keys[0].Wrapped.KeyVersion} does not open what this database says it sealed. It is another key of the same name, or another server. "
-            + "Check LOCKSTEP_TRANSIT_ADDR, LOCKSTEP_TRANSIT_NAMESPACE and LOCKSTEP_TRANSIT_MOUNT. Nothing was read or changed.");
+            $"Refusing to start: the {keys[0].Wrapped.Provider} key {keys[0].Wrapped.KeyVersion} does not open what this database says it sealed. It is another key of the same name, or another server. "
+            + "Check address, namespace and mount of Transit, or the token of the hardware module. Nothing was read or changed.");
     }
 
     /// <returns>False when it does not open although its key is here; true also while the provider is away.</returns>

@@ -1,3 +1,4 @@
+using Lockstep.Crypto.Pkcs11;
 using Lockstep.Crypto.Transit;
 
 namespace Lockstep.Server.Vault.Keys;
@@ -10,6 +11,9 @@ internal sealed record KeyProviderOptions
 
     /// <summary>Null: the local ring alone.</summary>
     public TransitOptions? Transit { get; init; }
+
+    /// <summary>Null: no hardware module. After Transit, before the local ring.</summary>
+    public Pkcs11Options? Pkcs11 { get; init; }
 
     /// <summary><c>LOCKSTEP_SEALING</c> = direct: Transit seals each value, not only the data keys.</summary>
     public bool Direct { get; init; }

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Metrics;
 using Lockstep.Crypto;
+using Lockstep.Crypto.Pkcs11;
 using Lockstep.Crypto.Transit;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
@@ -26,6 +27,8 @@ internal sealed class KeyProviders : IDisposable
     private readonly KeyRing ring;
     private readonly IKeyWrapper local;
     private readonly TransitEngine? engine;
+    private readonly Pkcs11KeyWrapper? hardware;
+    private readonly List<IKeyWrapper> wrappers = [];
     private readonly StandInBudget budget;
     private readonly ILogger<KeyProviders> log;
 
@@ -38,16 +41,21 @@ internal sealed class KeyProviders : IDisposable
         budget = new StandInBudget(Options, time);
         engine = Options.Transit is { } transit ? new TransitEngine(transit, Http(), time) : null;
         Values = engine is null ? null : new TransitValues(engine);
-        First = engine is null ? local : new TransitKeyWrapper(engine);
+        if (engine is not null)
+            wrappers.Add(new TransitKeyWrapper(engine));
+        hardware = Options.Pkcs11 is { } module ? new Pkcs11KeyWrapper(module) : null;
+        if (hardware is not null)
+            wrappers.Add(hardware);
+        wrappers.Add(local);
     }
 
     public KeyProviderOptions Options { get; }
 
     /// <summary>No key at all: nothing can be sealed or opened.</summary>
-    public bool Locked => ring.Newest is null && engine is null;
+    public bool Locked => ring.Newest is null && engine is null && hardware is null;
 
     /// <summary>The one that wraps.</summary>
-    public IKeyWrapper First { get; }
+    public IKeyWrapper First => wrappers[0];
 
     /// <summary>Transit, for values that it seals itself; null without it.</summary>
     public TransitValues? Values { get; }
@@ -75,6 +83,10 @@ internal sealed class KeyProviders : IDisposable
             budget.Reset();
         return trouble;
     }
+
+    /// <summary>Before serving: as <see cref="Check"/>, and a hardware module wraps and opens a canary.</summary>
+    public async Task<KeyTrouble?> CheckAtStart(CancellationToken ct) =>
+        (hardware is null ? null : await hardware.Check(ct)) ?? await Check(ct);
 
     /// <exception cref="ProblemException">503 <c>vault_locked</c>.</exception>
     public void RequireUnlocked()
@@ -105,9 +117,9 @@ internal sealed class KeyProviders : IDisposable
 
     /// <summary>Opens with the provider that the row names.</summary>
     public Task<UnwrapOutcome> Unwrap(DataKeyName name, WrappedKey wrapped, CancellationToken ct) =>
-        wrapped.Provider == First.Provider ? First.Unwrap(name, wrapped, ct)
-        : wrapped.Provider == local.Provider ? local.Unwrap(name, wrapped, ct)
-        : Task.FromResult<UnwrapOutcome>(new UnwrapOutcome.UnknownKey($"{wrapped.Provider} {wrapped.KeyVersion}"));
+        wrappers.Find(wrapper => wrapper.Provider == wrapped.Provider) is { } provider
+            ? provider.Unwrap(name, wrapped, ct)
+            : Task.FromResult<UnwrapOutcome>(new UnwrapOutcome.UnknownKey($"{wrapped.Provider} {wrapped.KeyVersion}"));
 
     /// <summary>Wraps data keys anew with the newest key of the first provider, whoever wrapped them before. What that provider wrapped itself
     /// is not opened for it.</summary>
