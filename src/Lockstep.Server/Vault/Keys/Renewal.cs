@@ -12,8 +12,8 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
 {
     private const int KeysPerBatch = 200;
 
-    /// <summary>Values measure up to 64 KiB, and 16 MiB go into one answer.</summary>
-    private const int ValuesPerBatch = 50;
+    /// <summary>Values measure up to 64 KiB, and 10 MiB go into one request.</summary>
+    private const int ValuesPerBatch = 100;
 
     private TenantSession Session => database.For(Caller.Service);
 
@@ -25,8 +25,9 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
     /// <returns>How many could not be handed over although it is there.</returns>
     public async Task<int> RenewPending(CancellationToken ct)
     {
-        var (keys, left) = await PendingKeys(ct);
+        // Values first: their data keys are still wrapped here, so that opening them asks nobody.
         var (values, unsealed) = providers.Values is null ? (0, 0) : await PendingValues(ct);
+        var (keys, left) = await PendingKeys(ct);
         if (keys + values + left + unsealed > 0)
             log.Renewed(keys, values, left + unsealed);
         return left + unsealed;
@@ -96,41 +97,55 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
         while (await Session.Query(RenewalRows.Seals(last?.Id.Value, null, ValuesPerBatch, pending: true), RenewalRows.ReadSeal, ct) is { Count: > 0 } page)
         {
             last = page[^1];
-            var good = new List<(SealRow, TransitValue)>();
-            foreach (var row in page)
+            var opened = new List<(SealRow Row, Secret Value)>();
+            try
             {
-                switch (await Hand(row, ct))
+                foreach (var row in page)
                 {
-                    case TransitValueOutcome.Sealed(var value):
-                        good.Add((row, value));
-                        break;
-                    case TransitValueOutcome.Unavailable { Trouble.Kind: KeyTroubleKind.Away }:
-                        return (renewed + await Replace(good, ct), left);
-                    case var outcome:
+                    if (await Open(row, ct) is { } value)
+                        opened.Add((row, value));
+                    else
                         left++;
-                        Left(row, outcome is TransitValueOutcome.Unavailable(var trouble) ? trouble.Reason : "it does not open in its row");
-                        break;
+                }
+                var outcomes = await providers.Values!.SealAll(
+                    [.. opened.Select(one => (ValueSealer.Place(one.Row.Owner, one.Row.Id, one.Row.Version), one.Value))], ct);
+                var good = opened.Zip(outcomes).Where(pair => pair.Second is TransitValueOutcome.Sealed)
+                    .Select(pair => (pair.First.Row, ((TransitValueOutcome.Sealed)pair.Second).Value)).ToList();
+                renewed += await Replace(good, ct);
+                foreach (var (one, outcome) in opened.Zip(outcomes))
+                {
+                    if (outcome is not TransitValueOutcome.Unavailable(var trouble))
+                        continue;
+                    if (trouble.Kind == KeyTroubleKind.Away)
+                        return (renewed, left);
+                    left++;
+                    Left(one.Row, trouble.Reason);
                 }
             }
-            renewed += await Replace(good, ct);
+            finally
+            {
+                opened.ForEach(one => one.Value.Dispose());
+            }
         }
         return (renewed, left);
     }
 
-    /// <summary>Opens with the data key that sealed it for the time being, and has Transit seal it.</summary>
-    private async Task<TransitValueOutcome> Hand(SealRow row, CancellationToken ct)
+    /// <summary>With the data key that sealed it for the time being.</summary>
+    /// <returns>Null when it cannot be; that has been logged.</returns>
+    private async Task<Secret?> Open(SealRow row, CancellationToken ct)
     {
         try
         {
             using var key = row.Sealed.Key is { } keyRow ? await dataKeys.Open(row.Owner, keyRow, ct) : null;
-            var place = ValueSealer.Place(row.Owner, row.Id, row.Version);
-            using var value = key is null ? null : SealedValue.Open(key.Key, place, row.Sealed.Text);
-            return value is null ? new TransitValueOutcome.Damaged() : await providers.Values!.Seal(place, value, ct);
+            if (key is not null && SealedValue.Open(key.Key, ValueSealer.Place(row.Owner, row.Id, row.Version), row.Sealed.Text) is { } value)
+                return value;
+            Left(row, "it does not open in its row");
         }
         catch (ProblemException e)
         {
-            return new TransitValueOutcome.Unavailable(new KeyTrouble(KeyTroubleKind.Refused, e.Message));
+            Left(row, e.Message);
         }
+        return null;
     }
 
     private async Task<long> Replace(List<(SealRow, TransitValue)> seals, CancellationToken ct) =>
