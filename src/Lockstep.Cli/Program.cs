@@ -12,6 +12,10 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     AuditCommand.Create(),
     ScanCommand.Create(),
     SqlVaultCommand.Create(),
+    KeysCommand.Create(),
+    RekeyCommand.Create(),
+    TenantCommands.Revoke(),
+    TenantCommands.Shred(),
 };
 // Ctrl-C and SIGTERM belong to the commands: serving drains first.
 var parsed = root.Parse(args);

@@ -6,8 +6,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
-using NodaTime;
-using NodaTime.Text;
 
 namespace Lockstep.Server.Activity;
 
@@ -26,8 +24,6 @@ internal static class ActivityEndpoints
             .WithSummary("Signed checkpoints of the audit, oldest first, to be kept elsewhere").ProducesProblem(403);
     }
 
-    /// <param name="from">This instant and later.</param>
-    /// <param name="to">Before this instant.</param>
     private static async Task<Results<Ok<Page<ActivityView>>, ProblemHttpResult>> List(
         TenantSession session,
         CancellationToken ct,
@@ -42,8 +38,8 @@ internal static class ActivityEndpoints
     {
         var errors = new FieldErrors();
         errors.Require(limit is >= 1 and <= MostPerPage, "limit", $"is {limit}; it goes from 1 to {MostPerPage}.");
-        var since = Time(errors, "from", from);
-        var until = Time(errors, "to", to);
+        var since = QueryTime.Read(errors, "from", from);
+        var until = QueryTime.Read(errors, "to", to);
         return errors.Any
             ? Problems.Invalid(errors.All)
             : TypedResults.Ok(await ActivityLog.List(session, new ActivityFilter(action, entityType, entityId, workspaceId, since, until, after, limit), ct));
@@ -58,16 +54,5 @@ internal static class ActivityEndpoints
         return TypedResults.Ok(found.Count > limit
             ? new Page<Checkpoint>(found[..limit], found[limit - 1].Position.ToString(CultureInfo.InvariantCulture))
             : new Page<Checkpoint>(found, null));
-    }
-
-    private static Instant? Time(FieldErrors errors, string field, string? text)
-    {
-        if (text is null)
-            return null;
-        // A plus sign that was not escaped comes as a space.
-        if (OffsetDateTimePattern.Rfc3339.Parse(text.Replace(' ', '+')) is { Success: true } parsed)
-            return parsed.Value.ToInstant();
-        errors.Add(field, "is not RFC 3339 with an offset, such as 2026-03-01T09:00:00Z.");
-        return null;
     }
 }

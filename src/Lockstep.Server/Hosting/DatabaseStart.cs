@@ -26,7 +26,7 @@ internal static class DatabaseStart
         try
         {
             return settings.Database is { } addresses
-                ? await Open(addresses, settings.Jwt, ct)
+                ? await Open(addresses, settings.Jwt, settings.Keys, ct)
                 : await OpenEmbedded(settings.DataDirectory, progress, ct);
         }
         catch (EmbeddedPostgresException e)
@@ -76,7 +76,7 @@ internal static class DatabaseStart
         }
     }
 
-    private static async Task<StartedDatabase> Open(DatabaseAddresses addresses, JwtOptions jwt, CancellationToken ct)
+    private static async Task<StartedDatabase> Open(DatabaseAddresses addresses, JwtOptions jwt, KeyRing? keys, CancellationToken ct)
     {
         var migrator = addresses.Direct is { } direct ? OnServerOf(direct, addresses.Migrator) : addresses.Migrator;
         var derive = addresses.App is null || addresses.Service is null;
@@ -87,6 +87,7 @@ internal static class DatabaseStart
         using var app = DerivedSecrets.RolePassword(secret, Roles.App);
         using var service = DerivedSecrets.RolePassword(secret, Roles.Service);
         var verifiers = derive ? new LoginVerifiers(ScramVerifier.Create(app), ScramVerifier.Create(service)) : null;
+        await KeyPeek.Require(migrator, keys, ct);
         var migrations = await Migrate(migrator, verifiers, ct);
         return new StartedDatabase(
             await Serve(

@@ -40,6 +40,30 @@ internal static class CredentialEndpoints
         group.MapPost("/{id:guid}/rollback", Rollback).WithName("rollbackCredential").WithSummary("Make a former value current again, as a new version")
             .ProducesProblem(409).ProducesProblem(422).ProducesProblem(503);
         group.MapGet("/{id:guid}/versions", Versions).WithName("listCredentialVersions").WithSummary("List the current and the kept former values, masked");
+        routes.MapPost("/v1/workspaces/{id:guid}/revoke-credentials", RevokeOfWorkspace).RequireAuthorization(Policies.UserOrService).WithTags("Credentials")
+            .WithName("revokeWorkspaceCredentials").WithSummary("Revoke every credential of a workspace at once; its admins are told in its activity")
+            .ProducesProblem(401).ProducesProblem(404).ProducesProblem(422);
+        routes.MapPost("/v1/users/me/revoke-credentials", RevokeOfUser).RequireAuthorization(Policies.User).WithTags("Credentials")
+            .WithName("revokeMyCredentials").WithSummary("Revoke every credential of yours at once; the admins of your workspaces are told")
+            .ProducesProblem(401).ProducesProblem(422);
+    }
+
+    private static async Task<Results<Ok<RevokeAllAnswer>, ProblemHttpResult>> RevokeOfWorkspace(
+        Guid id, RevokeAllRequest request, TenantSession session, CredentialVault vault, CancellationToken ct) =>
+        await RevokeAll(Tenant.Of(new WorkspaceId(id)), request, session, vault, ct);
+
+    private static async Task<Results<Ok<RevokeAllAnswer>, ProblemHttpResult>> RevokeOfUser(
+        RevokeAllRequest request, TenantSession session, CredentialVault vault, CancellationToken ct) =>
+        await RevokeAll(Tenant.Of(session.Caller.RequiredUser), request, session, vault, ct);
+
+    private static async Task<Results<Ok<RevokeAllAnswer>, ProblemHttpResult>> RevokeAll(
+        Tenant tenant, RevokeAllRequest request, TenantSession session, CredentialVault vault, CancellationToken ct)
+    {
+        if (CredentialRules.CheckReason(request.Reason) is { Any: true } errors)
+            return Problems.Invalid(errors.All);
+        return await vault.RevokeAll(session, tenant, request.Reason ?? "no reason given", ct) is { } revoked
+            ? TypedResults.Ok(new RevokeAllAnswer(revoked))
+            : Problems.NotFound();
     }
 
     private static async Task<Results<Created<CredentialView>, ProblemHttpResult>> Store(
@@ -62,15 +86,23 @@ internal static class CredentialEndpoints
         CredentialScope? scope = null,
         Guid? workspaceId = null,
         Guid? after = null,
-        int limit = UsualPerPage)
+        int limit = UsualPerPage,
+        string? name = null,
+        bool? active = null,
+        bool? expired = null,
+        string? expiresBefore = null)
     {
-        if (limit is < 1 or > MostPerPage)
-            return Problems.Invalid("limit", $"is {limit}; it goes from 1 to {MostPerPage}.");
+        var errors = new FieldErrors();
+        errors.Require(limit is >= 1 and <= MostPerPage, "limit", $"is {limit}; it goes from 1 to {MostPerPage}.");
+        var before = QueryTime.Read(errors, "expiresBefore", expiresBefore);
+        if (errors.Any)
+            return Problems.Invalid(errors.All);
         var filter = new CredentialFilter(
             provider, type, scope,
             workspaceId is { } workspace ? new WorkspaceId(workspace) : null,
             after is { } last ? new CredentialId(last) : null,
-            limit);
+            limit,
+            name, active, expired, before);
         return TypedResults.Ok(await vault.List(session, filter, ct));
     }
 
@@ -93,7 +125,7 @@ internal static class CredentialEndpoints
     private static async Task<Results<Ok<RevealAnswer>, ProblemHttpResult>> Reveal(
         Guid id, RevealRequest request, TenantSession session, CredentialVault vault, HttpResponse response, CancellationToken ct)
     {
-        var outcome = await vault.Reveal(session, new CredentialId(id), request.Purpose, ct);
+        var outcome = await vault.Reveal(session, new CredentialId(id), request.Purpose, request.Version, ct);
         if (outcome is not RevealOutcome.Revealed revealed)
             return CredentialProblems.Of(outcome, response);
         response.RegisterForDispose(revealed.Value);
@@ -104,7 +136,7 @@ internal static class CredentialEndpoints
         Guid id, RotateRequest request, TenantSession session, CredentialVault vault, CancellationToken ct)
     {
         using var value = request.Value;
-        return Answer(await vault.Rotate(session, new CredentialId(id), value, request.ExpectedVersion, ct));
+        return Answer(await vault.Rotate(session, new CredentialId(id), value, request.ExpectedVersion, request.GraceSeconds, ct));
     }
 
     private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Revoke(

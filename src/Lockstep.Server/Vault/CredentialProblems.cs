@@ -28,8 +28,7 @@ internal static class CredentialProblems
             "version_conflict", $"Version {current} is current, not the expected one. Read the credential, then decide again; nothing was changed."),
         ChangeOutcome.VersionConflict => Problems.Conflict(
             "version_conflict", "Somebody else changed this credential at the same time. Read it, then decide again; your value was not stored."),
-        ChangeOutcome.UnknownVersion unknown => Problems.Invalid(
-            "version", $"{unknown.Version} is not kept for this credential. GET .../versions lists the former values that are."),
+        ChangeOutcome.UnknownVersion unknown => UnknownVersion(unknown.Version),
         ChangeOutcome.IntegrityFailure => Damaged(),
         _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no problem."),
     };
@@ -46,6 +45,11 @@ internal static class CredentialProblems
                 return Revoked();
             case RevealOutcome.Expired:
                 return Problems.Conflict("credential_expired", "This credential has expired. Rotate it and move its expiresAt, or store a new one.");
+            case RevealOutcome.UnknownVersion unknown:
+                return UnknownVersion(unknown.Version);
+            case RevealOutcome.VersionRetired retired:
+                return Problems.Conflict("version_retired",
+                    $"Version {retired.Version} was replaced and has no time of grace left. Reveal the current one; a rotation takes graceSeconds, and rollback makes a former value current again.");
             case RevealOutcome.IntegrityFailure:
                 return Damaged();
             case RevealOutcome.TooMany tooMany:
@@ -66,6 +70,9 @@ internal static class CredentialProblems
             new Dictionary<string, object?> { ["integrations"] = used.Integrations }),
         _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no problem."),
     };
+
+    private static ProblemHttpResult UnknownVersion(int version) => Problems.Invalid(
+        "version", $"{version} is not kept for this credential. GET .../versions lists the former values that are.");
 
     private static ProblemHttpResult NameTaken() => Problems.Conflict(
         "credential_exists", "There is a credential of this provider and name already. Rotate that one, or choose another name.");

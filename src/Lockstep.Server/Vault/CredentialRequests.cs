@@ -64,13 +64,21 @@ internal sealed class UpdateCredentialRequest
         Name, setDescription, Description, setExpiresAt, ExpiresAt, Metadata is { ValueKind: not JsonValueKind.Null } ? Metadata : null);
 }
 
-internal sealed record RevealRequest(string Purpose);
+/// <param name="Version">A former one within its grace; left out, the current one.</param>
+internal sealed record RevealRequest(string Purpose, int? Version = null);
 
 internal sealed record RevealAnswer([property: JsonConverter(typeof(SecretJson))] Secret Value, int Version);
 
 /// <param name="ExpectedVersion">Rotates only this version; left out, whichever is current.</param>
-internal sealed record RotateRequest([property: JsonConverter(typeof(SecretJson))] Secret Value, int? ExpectedVersion = null);
+/// <param name="GraceSeconds">So long the former value is still revealed to who asks for its version; at most 30 days. Left out, not at all.</param>
+internal sealed record RotateRequest([property: JsonConverter(typeof(SecretJson))] Secret Value, int? ExpectedVersion = null, int? GraceSeconds = null);
 
 internal sealed record RollbackRequest(int Version);
+
+/// <param name="Reason">Kept in the audit, at most 200 characters.</param>
+internal sealed record RevokeAllRequest(string? Reason = null);
+
+/// <param name="Revoked">How many credentials were active until now.</param>
+internal sealed record RevokeAllAnswer(long Revoked);
 
 internal sealed record CredentialVersionsAnswer(IReadOnlyList<CredentialVersionView> Items);

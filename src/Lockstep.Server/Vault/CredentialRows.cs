@@ -19,7 +19,7 @@ internal static class CredentialRows
         id.Value);
 
     /// <summary>One more than the page holds, oldest first.</summary>
-    public static Statement List(Caller caller, CredentialFilter filter) => new(
+    public static Statement List(Caller caller, CredentialFilter filter, Instant now) => new(
         """
         SELECT c.id, c.name, c.provider, c.type, c.scope, c.workspace_id, c.masked_value, c.description, c.metadata, c.expires_at, c.is_active,
                c.last_used_at, c.rotated_at, c.version, c.created_by, c.created_at, c.updated_at
@@ -32,11 +32,15 @@ internal static class CredentialRows
         AND    ($4::text IS NULL OR c.scope = $4)
         AND    ($5::uuid IS NULL OR c.workspace_id = $5)
         AND    ($6::uuid IS NULL OR c.id > $6)
+        AND    ($8::text IS NULL OR c.name = $8)
+        AND    ($9::boolean IS NULL OR c.is_active = $9)
+        AND    ($10::boolean IS NULL OR coalesce(c.expires_at <= $11, false) = $10)
+        AND    ($12::timestamptz IS NULL OR c.expires_at < $12)
         ORDER  BY c.id
         LIMIT  $7
         """,
         caller.User?.Value, filter.Provider, filter.Type?.ToString(), filter.Scope?.ToString(), filter.Workspace?.Value, filter.After?.Value,
-        filter.Limit + 1);
+        filter.Limit + 1, filter.Name, filter.Active, filter.Expired, now, filter.ExpiresBefore);
 
     public static Statement Update(CredentialId id, CredentialChanges changes) => new(
         """
@@ -120,12 +124,12 @@ internal static class CredentialRows
     /// <summary>The current value first, then the kept ones, newest first.</summary>
     public static Statement Versions(CredentialId id) => new(
         """
-        SELECT c.version, c.masked_value, coalesce(c.rotated_at, c.created_at), NULL::timestamptz
+        SELECT c.version, c.masked_value, coalesce(c.rotated_at, c.created_at), NULL::timestamptz, NULL::timestamptz
         FROM   lockstep.credentials c
         WHERE  c.id = $1
         AND    lockstep.owns_credential(c.user_id, c.workspace_id)
         UNION  ALL
-        SELECT v.version, v.masked_value, v.valid_from, v.created_at
+        SELECT v.version, v.masked_value, v.valid_from, v.created_at, v.grace_until
         FROM   lockstep.credentials c
         JOIN   lockstep.credential_versions v ON v.credential_id = c.id
         WHERE  c.id = $1
@@ -133,6 +137,11 @@ internal static class CredentialRows
         ORDER  BY 1 DESC
         """,
         id.Value);
+
+    /// <summary>Everything of one tenant; no number when it is not the caller's.</summary>
+    public static Statement RevokeAll(Tenant tenant, string reason) => new(
+        "SELECT r.revoked FROM lockstep.revoke_tenant($1::uuid, $2::uuid, $3) AS r (revoked) WHERE r.revoked IS NOT NULL",
+        tenant.User?.Value, tenant.Workspace?.Value, reason);
 
     private static IEnumerable<string> FieldsOf(CredentialChanges changes)
     {

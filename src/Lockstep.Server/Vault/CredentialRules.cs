@@ -15,6 +15,7 @@ internal static class CredentialRules
     public const int MaxProvider = 100;
     public const int MaxDescription = 2_000;
     public const int MaxPurpose = 200;
+    public const int MaxGraceSeconds = 30 * 24 * 60 * 60;
 
     private static readonly Instant Earliest = Instant.FromUtc(2000, 1, 1, 0, 0);
 
@@ -61,6 +62,21 @@ internal static class CredentialRules
     {
         var errors = new FieldErrors();
         CheckValue(errors, value);
+        return errors;
+    }
+
+    public static FieldErrors CheckRotation(Secret value, int? graceSeconds)
+    {
+        var errors = CheckValue(value);
+        errors.Require(graceSeconds is null or (>= 0 and <= MaxGraceSeconds), "graceSeconds", $"is {graceSeconds}; it goes from 0 to {MaxGraceSeconds}, which is 30 days.");
+        return errors;
+    }
+
+    public static FieldErrors CheckReason(string? reason)
+    {
+        var errors = new FieldErrors();
+        if (reason is not null)
+            CheckLine(errors, "reason", reason, MaxPurpose);
         return errors;
     }
 

@@ -67,7 +67,7 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
     public async Task<Page<CredentialView>> List(TenantSession session, CredentialFilter filter, CancellationToken ct)
     {
         var now = Now;
-        var found = await session.Query(CredentialRows.List(session.Caller, filter), row => CredentialView.Read(row, now), ct);
+        var found = await session.Query(CredentialRows.List(session.Caller, filter, now), row => CredentialView.Read(row, now), ct);
         return found.Count > filter.Limit
             ? new(found[..filter.Limit], found[filter.Limit - 1].Id.ToString())
             : new(found, null);
@@ -77,7 +77,7 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
     public Task<List<CredentialVersionView>> Versions(TenantSession session, CredentialId id, CancellationToken ct) => session.Query(
         CredentialRows.Versions(id),
         row => new CredentialVersionView(
-            row.GetInt32(0), row.GetString(1), row.GetInstant(2), row.GetInstantOrNull(3), row.IsDBNull(3)),
+            row.GetInt32(0), row.GetString(1), row.GetInstant(2), row.GetInstantOrNull(3), row.GetInstantOrNull(4), row.IsDBNull(3)),
         ct);
 
     public async Task<ChangeOutcome> Update(TenantSession session, CredentialId id, CredentialChanges changes, CancellationToken ct)
@@ -120,18 +120,23 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
     /// <summary>For a credential that goes in one transaction with what used it.</summary>
     public static Statement DeleteStatement(CredentialId id) => CredentialRows.Delete(id);
 
+    public Task<ChangeOutcome> Rotate(TenantSession session, CredentialId id, Secret value, int? expectedVersion, CancellationToken ct) =>
+        Rotate(session, id, value, expectedVersion, graceSeconds: null, ct);
+
     /// <summary>Replaces the value; the former one is kept for <see cref="Rollback"/>.</summary>
     /// <param name="expectedVersion">Null takes the current one; even then a rotation at the same time is a conflict.</param>
-    public async Task<ChangeOutcome> Rotate(TenantSession session, CredentialId id, Secret value, int? expectedVersion, CancellationToken ct)
+    /// <param name="graceSeconds">So long the former value is still revealed to who asks for its version; null: not at all.</param>
+    public async Task<ChangeOutcome> Rotate(
+        TenantSession session, CredentialId id, Secret value, int? expectedVersion, int? graceSeconds, CancellationToken ct)
     {
-        if (CredentialRules.CheckValue(value) is { Any: true } errors)
+        if (CredentialRules.CheckRotation(value, graceSeconds) is { Any: true } errors)
             return new ChangeOutcome.Invalid(errors.All);
         seals.RequireUnlocked();
         var head = await session.First(SealedRows.Head(id), HeadRow.Read, ct);
         return head is null ? new ChangeOutcome.NotFound()
             : !head.IsActive ? new ChangeOutcome.Revoked()
             : expectedVersion is { } expected && expected != head.Version ? new ChangeOutcome.VersionConflict(head.Version)
-            : await Replace(session, id, head, value, "CREDENTIAL_ROTATED", null, ct);
+            : await Replace(session, id, head, value, "CREDENTIAL_ROTATED", null, graceSeconds, ct);
     }
 
     /// <summary>Makes a former value current again, as a new version.</summary>
@@ -148,22 +153,42 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
         using var value = await seals.Open(head.Owner, id, version, former, ct);
         return value is null
             ? new ChangeOutcome.IntegrityFailure()
-            : await Replace(session, id, head, value, "CREDENTIAL_ROLLED_BACK", version, ct);
+            : await Replace(session, id, head, value, "CREDENTIAL_ROLLED_BACK", version, null, ct);
     }
+
+    public Task<RevealOutcome> Reveal(TenantSession session, CredentialId id, string purpose, CancellationToken ct) =>
+        Reveal(session, id, purpose, version: null, ct);
 
     /// <summary>Releases the value to somebody who says what for.</summary>
     /// <param name="purpose">1 to 200 characters, kept in the audit.</param>
-    public async Task<RevealOutcome> Reveal(TenantSession session, CredentialId id, string purpose, CancellationToken ct)
+    /// <param name="version">A former one within its grace; null for the current one.</param>
+    public async Task<RevealOutcome> Reveal(TenantSession session, CredentialId id, string purpose, int? version, CancellationToken ct)
     {
         if (CredentialRules.CheckPurpose(purpose) is { Any: true } errors)
             return new RevealOutcome.Invalid(errors.All);
-        seals.RequireUnlocked();
+        if (seals.Locked)
+        {
+            await AuditRefusal(session, id, purpose, "vault_locked", ct);
+            seals.RequireUnlocked();
+        }
         if (limit.Take(session.Caller.Actor) is { } wait)
         {
             log.RevealLimitReached(session.Caller.Actor, (int)wait.TotalSeconds);
+            await AuditRefusal(session, id, purpose, "reveal_limit", ct);
             return new RevealOutcome.TooMany(wait);
         }
-        return await Access(session, id, purpose, auditedVersion: null, ct);
+        return await Access(session, id, purpose, version, auditedVersion: null, ct);
+    }
+
+    /// <summary>Revokes everything that a user or a workspace has, tells the admins of the workspaces, and forgets the tenant's data key.</summary>
+    /// <returns>How many were active; null when there is no such tenant, or it is not the caller's.</returns>
+    public async Task<long?> RevokeAll(TenantSession session, Tenant tenant, string reason, CancellationToken ct)
+    {
+        var revoked = await session.Query(CredentialRows.RevokeAll(tenant, reason), row => row.GetInt64(0), ct);
+        if (revoked.Count == 0)
+            return null;
+        seals.Forget(tenant);
+        return revoked[0];
     }
 
     /// <summary>Releases the value to the worker, outside the reveal limit; audited once in ten minutes and version, purpose <c>sync</c>.</summary>
@@ -171,7 +196,7 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
     {
         seals.RequireUnlocked();
         var audited = syncAudit.AuditedVersion(id);
-        var outcome = await Access(session, id, "sync", audited, ct);
+        var outcome = await Access(session, id, "sync", null, audited, ct);
         if (outcome is RevealOutcome.Revealed revealed && revealed.Version != audited)
             syncAudit.Note(id, revealed.Version);
         return outcome;
@@ -212,29 +237,45 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
         }
     }
 
-    private async Task<RevealOutcome> Access(TenantSession session, CredentialId id, string purpose, int? auditedVersion, CancellationToken ct)
+    private async Task AuditRefusal(TenantSession session, CredentialId id, string purpose, string reason, CancellationToken ct)
     {
-        var row = await session.First(SealedRows.Access(id, purpose, Now, auditedVersion), SealedRow.Read, ct);
-        if (row is null)
-            return new RevealOutcome.NotFound();
-        if (!row.IsActive)
-            return new RevealOutcome.Revoked();
-        if (row.IsExpired)
-            return new RevealOutcome.Expired();
+        if (limit.TellsRefusal(session.Caller.Actor, id))
+            await session.Query(SealedRows.Refuse(id, purpose, reason), row => row.GetInt64(0), ct);
+    }
+
+    private async Task<RevealOutcome> Access(
+        TenantSession session, CredentialId id, string purpose, int? version, int? auditedVersion, CancellationToken ct)
+    {
+        var row = await session.First(SealedRows.Access(id, purpose, Now, version, auditedVersion), SealedRow.Read, ct);
+        switch (row?.State)
+        {
+            case null:
+                return new RevealOutcome.NotFound();
+            case "revoked":
+                return new RevealOutcome.Revoked();
+            case "expired":
+                return new RevealOutcome.Expired();
+            case "unknown_version":
+                return new RevealOutcome.UnknownVersion(row.Version);
+            case "version_retired":
+                return new RevealOutcome.VersionRetired(row.Version);
+        }
         return await seals.Open(row.Owner, id, row.Version, row.Sealed, ct) is { } value
             ? new RevealOutcome.Revealed(value, row.Version)
             : new RevealOutcome.IntegrityFailure();
     }
 
     private async Task<ChangeOutcome> Replace(
-        TenantSession session, CredentialId id, HeadRow head, Secret value, string action, int? rolledBackTo, CancellationToken ct)
+        TenantSession session, CredentialId id, HeadRow head, Secret value, string action, int? rolledBackTo, int? graceSeconds,
+        CancellationToken ct)
     {
         if (await seals.Seal(session, head.Owner, id, head.Version + 1, value, ct) is not { } next)
             return new ChangeOutcome.IntegrityFailure();
         var masked = MaskedValue.Of(head.Type, value);
+        var now = Now;
         return await Changed(
             session,
-            SealedRows.Replace(id, head.Version, next, masked, Now, action, rolledBackTo),
+            SealedRows.Replace(id, head.Version, next, masked, now, action, rolledBackTo, graceSeconds > 0 ? now + Duration.FromSeconds(graceSeconds.Value) : null),
             new ChangeOutcome.VersionConflict(null),
             ct);
     }

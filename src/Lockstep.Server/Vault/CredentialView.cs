@@ -60,4 +60,5 @@ internal sealed record CredentialView(
 /// <summary>One value that a credential has or had.</summary>
 /// <param name="ValidFrom">When it was stored.</param>
 /// <param name="ReplacedAt">Null for the one in use.</param>
-internal sealed record CredentialVersionView(int Version, string MaskedValue, Instant ValidFrom, Instant? ReplacedAt, bool IsCurrent);
+/// <param name="GraceUntil">Until then a former one is revealed to who asks for its version; null: it is not.</param>
+internal sealed record CredentialVersionView(int Version, string MaskedValue, Instant ValidFrom, Instant? ReplacedAt, Instant? GraceUntil, bool IsCurrent);

@@ -30,7 +30,20 @@ internal sealed record NewCredential(
 internal sealed record CredentialChanges(
     string? Name, bool SetDescription, string? Description, bool SetExpiresAt, Instant? ExpiresAt, JsonElement? Metadata);
 
+/// <summary>What to list; null lets everything through.</summary>
+/// <param name="Active">True: not revoked.</param>
+/// <param name="Expired">True: its time has come. False: it has not, or there is none.</param>
+/// <param name="ExpiresBefore">Expires before this instant, or has.</param>
 /// <param name="After">The last id of the page before; null for the first page.</param>
 /// <param name="Limit">1 to 200.</param>
 internal sealed record CredentialFilter(
-    string? Provider, CredentialType? Type, CredentialScope? Scope, WorkspaceId? Workspace, CredentialId? After, int Limit);
+    string? Provider,
+    CredentialType? Type,
+    CredentialScope? Scope,
+    WorkspaceId? Workspace,
+    CredentialId? After,
+    int Limit,
+    string? Name = null,
+    bool? Active = null,
+    bool? Expired = null,
+    Instant? ExpiresBefore = null);

@@ -52,6 +52,12 @@ internal abstract record RevealOutcome
 
     public sealed record Expired : RevealOutcome;
 
+    /// <summary>The version that was asked for is not kept.</summary>
+    public sealed record UnknownVersion(int Version) : RevealOutcome;
+
+    /// <summary>The version that was asked for has no grace, or none any more.</summary>
+    public sealed record VersionRetired(int Version) : RevealOutcome;
+
     /// <summary>The row was changed or moved by somebody else than this program; nothing was released.</summary>
     public sealed record IntegrityFailure : RevealOutcome;
 

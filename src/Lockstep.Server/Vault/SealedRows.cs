@@ -32,36 +32,64 @@ internal static class SealedRows
         MaskedValue.Of(credential.Type, credential.Value), credential.Description, credential.ExpiresAt,
         credential.Metadata?.GetRawText() ?? "{}", caller.Person?.Value, value.Provider, value.KeyId, value.Pending);
 
-    /// <summary>Reads a sealed value with the key that sealed it, and audits the access if the value may be released.</summary>
+    /// <summary>Reads a sealed value with the key that sealed it, and audits the access, or that it was refused.</summary>
+    /// <param name="version">A former one within its grace; null for the current one.</param>
     /// <param name="auditedVersion">No line is written for this version; null writes one for every version.</param>
-    public static Statement Access(CredentialId id, string purpose, Instant now, int? auditedVersion) => new(
+    public static Statement Access(CredentialId id, string purpose, Instant now, int? version, int? auditedVersion) => new(
         """
-        WITH seen AS (
-            SELECT c.id, c.user_id, c.workspace_id, c.version, c.is_active, coalesce(c.expires_at <= $3, false) AS is_expired,
-                   c.encrypted_value, c.key_provider, c.key_id, c.key_version, c.format,
-                   k.id AS data_key, k.version AS data_key_version, k.provider AS wrapped_by, k.key_version AS wrapped_under, k.wrapped_key
+        WITH found AS (
+            SELECT c.id, c.user_id, c.workspace_id, coalesce($5::integer, c.version) AS version,
+                   CASE WHEN NOT c.is_active THEN 'revoked'
+                        WHEN c.expires_at <= $3 THEN 'expired'
+                        WHEN $5::integer IS NULL OR $5::integer = c.version THEN 'open'
+                        WHEN v.version IS NULL THEN 'unknown_version'
+                        WHEN v.grace_until > $3 THEN 'open'
+                        ELSE 'version_retired' END AS state,
+                   CASE WHEN v.version IS NULL THEN c.encrypted_value ELSE v.encrypted_value END AS encrypted_value,
+                   CASE WHEN v.version IS NULL THEN c.key_provider ELSE v.key_provider END AS key_provider,
+                   CASE WHEN v.version IS NULL THEN c.key_id ELSE v.key_id END AS key_id,
+                   CASE WHEN v.version IS NULL THEN c.key_version ELSE v.key_version END AS key_version,
+                   CASE WHEN v.version IS NULL THEN c.format ELSE v.format END AS format,
+                   CASE WHEN v.version IS NULL THEN c.data_key_id ELSE v.data_key_id END AS data_key_id
             FROM   lockstep.credentials c
-            LEFT   JOIN lockstep.data_keys k ON k.id = c.data_key_id
+            LEFT   JOIN lockstep.credential_versions v ON v.credential_id = c.id AND v.version = $5::integer
             WHERE  c.id = $1
             AND    lockstep.owns_credential(c.user_id, c.workspace_id)),
+        seen AS (
+            SELECT f.id, f.user_id, f.workspace_id, f.version, f.state, f.encrypted_value, f.key_provider, f.key_id, f.key_version, f.format,
+                   k.id AS data_key, k.version AS data_key_version, k.provider AS wrapped_by, k.key_version AS wrapped_under, k.wrapped_key
+            FROM   found f
+            LEFT   JOIN lockstep.data_keys k ON k.id = f.data_key_id),
         audit AS (
-            SELECT lockstep.record_activity(s.user_id, s.workspace_id, 'CREDENTIAL_ACCESSED', 'credential', s.id,
-                       jsonb_build_object('purpose', $2::text, 'version', s.version)) AS seq
+            SELECT lockstep.record_activity(s.user_id, s.workspace_id,
+                       CASE s.state WHEN 'open' THEN 'CREDENTIAL_ACCESSED' ELSE 'CREDENTIAL_REFUSED' END, 'credential', s.id,
+                       jsonb_strip_nulls(jsonb_build_object('purpose', $2::text, 'version', s.version, 'reason', nullif(s.state, 'open')))) AS seq
             FROM   seen s
-            WHERE  s.is_active AND NOT s.is_expired AND s.version IS DISTINCT FROM $4::integer),
+            WHERE  s.state <> 'open' OR s.version IS DISTINCT FROM $4::integer),
         used AS (
             UPDATE lockstep.credentials c
             SET    last_used_at = $3
             FROM   seen s
-            WHERE  c.id = s.id AND s.is_active AND NOT s.is_expired
+            WHERE  c.id = s.id AND s.state = 'open'
             AND    (c.last_used_at IS NULL OR c.last_used_at <= $3::timestamptz - interval '1 minute'))
-        SELECT s.user_id, s.workspace_id, s.version, s.is_active, s.is_expired,
+        SELECT s.user_id, s.workspace_id, s.version, s.state,
                s.encrypted_value, s.key_provider, s.key_id, s.key_version, s.format,
                s.data_key, s.data_key_version, s.wrapped_by, s.wrapped_under, s.wrapped_key, a.seq
         FROM   seen s
         LEFT   JOIN audit a ON true
         """,
-        id.Value, purpose, now, auditedVersion);
+        id.Value, purpose, now, auditedVersion, version);
+
+    /// <summary>Audits a reveal that was refused before anything was looked at.</summary>
+    public static Statement Refuse(CredentialId id, string purpose, string reason) => new(
+        """
+        SELECT lockstep.record_activity(c.user_id, c.workspace_id, 'CREDENTIAL_REFUSED', 'credential', c.id,
+                   jsonb_build_object('purpose', $2::text, 'version', c.version, 'reason', $3::text))
+        FROM   lockstep.credentials c
+        WHERE  c.id = $1
+        AND    lockstep.owns_credential(c.user_id, c.workspace_id)
+        """,
+        id.Value, purpose, reason);
 
     /// <summary>What sealing the next value needs: owner, type and current version.</summary>
     public static Statement Head(CredentialId id) => new(
@@ -86,8 +114,9 @@ internal static class SealedRows
         id.Value, version);
 
     /// <summary>Puts the next value in place of version <paramref name="current"/>, keeps that one, and audits; no row when another version is current.</summary>
+    /// <param name="graceUntil">Until then the replaced value is revealed to who asks for its version.</param>
     /// <remarks>FOR NO KEY UPDATE waits for a concurrent change and then looks again, so of many at once exactly one finds the version it expects.</remarks>
-    public static Statement Replace(CredentialId id, int current, SealedColumns value, string masked, Instant now, string action, int? rolledBackTo) => new(
+    public static Statement Replace(CredentialId id, int current, SealedColumns value, string masked, Instant now, string action, int? rolledBackTo, Instant? graceUntil) => new(
         """
         WITH head AS (
             SELECT c.id, c.version, c.encrypted_value, c.key_provider, c.key_id, c.data_key_id, c.key_version, c.format, c.masked_value,
@@ -98,8 +127,9 @@ internal static class SealedRows
             FOR    NO KEY UPDATE),
         kept AS (
             INSERT INTO lockstep.credential_versions
-                   (credential_id, version, encrypted_value, key_provider, key_id, data_key_id, key_version, format, masked_value, valid_from, created_at)
-            SELECT h.id, h.version, h.encrypted_value, h.key_provider, h.key_id, h.data_key_id, h.key_version, h.format, h.masked_value, h.valid_from, $8
+                   (credential_id, version, encrypted_value, key_provider, key_id, data_key_id, key_version, format, masked_value, valid_from, created_at,
+                    grace_until)
+            SELECT h.id, h.version, h.encrypted_value, h.key_provider, h.key_id, h.data_key_id, h.key_version, h.format, h.masked_value, h.valid_from, $8, $14::timestamptz
             FROM   head h),
         pruned AS (
             DELETE FROM lockstep.credential_versions v USING head h WHERE v.credential_id = h.id AND v.version <= h.version - 10),
@@ -113,21 +143,23 @@ internal static class SealedRows
                       c.is_active, c.last_used_at, c.rotated_at, c.version, c.created_by, c.created_at, c.updated_at, c.user_id),
         audit AS (
             SELECT lockstep.record_activity(p.user_id, p.workspace_id, $9, 'credential', p.id,
-                       jsonb_strip_nulls(jsonb_build_object('version', p.version, 'valueOfVersion', $10::integer))) AS seq
+                       jsonb_strip_nulls(jsonb_build_object('version', p.version, 'valueOfVersion', $10::integer, 'graceUntil', $14::timestamptz))) AS seq
             FROM   put p)
         SELECT p.id, p.name, p.provider, p.type, p.scope, p.workspace_id, p.masked_value, p.description, p.metadata, p.expires_at, p.is_active,
                p.last_used_at, p.rotated_at, p.version, p.created_by, p.created_at, p.updated_at, a.seq
         FROM   put p, audit a
         """,
         id.Value, current, value.Text, value.DataKey, value.KeyVersion, value.Format, masked, now, action, rolledBackTo, value.Provider,
-        value.KeyId, value.Pending);
+        value.KeyId, value.Pending, graceUntil);
 }
 
 /// <summary>A row of <see cref="SealedRows.Access"/>.</summary>
-internal sealed record SealedRow(Tenant Owner, int Version, bool IsActive, bool IsExpired, SealedRead Sealed)
+/// <param name="State"><see cref="Open"/>, or why the value is not released.</param>
+internal sealed record SealedRow(Tenant Owner, int Version, string State, SealedRead Sealed)
 {
-    public static SealedRow Read(NpgsqlDataReader row) => new(
-        OwnerOf(row), row.GetInt32(2), row.GetBoolean(3), row.GetBoolean(4), SealedRead.Read(row, 5));
+    public const string Open = "open";
+
+    public static SealedRow Read(NpgsqlDataReader row) => new(OwnerOf(row), row.GetInt32(2), row.GetString(3), SealedRead.Read(row, 4));
 
     public static Tenant OwnerOf(NpgsqlDataReader row) => new(
         row.GetGuidOrNull(0) is { } user ? new UserId(user) : null, row.GetGuidOrNull(1) is { } workspace ? new WorkspaceId(workspace) : null);

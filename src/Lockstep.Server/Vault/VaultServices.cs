@@ -24,6 +24,7 @@ internal static class VaultServices
         .AddSingleton<CredentialVault>()
         .AddSingleton<VaultStartCheck>()
         .AddSingleton<AuditKeys>()
+        .AddSingleton<KeyRotation>()
         .AddSingleton<AuditSigner>(provider => provider.GetRequiredService<AuditKeys>().Open)
         .ConfigureAll<OpenApiOptions>(openApi => openApi.AddSchemaTransformer((schema, context, _) =>
         {

@@ -55,10 +55,35 @@ public sealed class OwnDatabaseTests
             FROM   pg_stat_activity a JOIN pg_roles r ON r.rolname = a.usename
             WHERE  a.datname = 'app'
             """)).ShouldBe("lockstep_app:false lockstep_service:false");
+        await AWrongStartTakesNoPasswordsAsync(cluster, installation);
         (await one.StopAsync()).ShouldBe(0, one.Errors);
         (await there.ValueAsync(id)).ShouldBe("a-secret-value");
         (await two.StopAsync()).ShouldBe(0, two.Errors);
         Directory.Exists(installation.Data).ShouldBeFalse();
+    }
+
+    private static async Task AWrongStartTakesNoPasswordsAsync(ScramCluster cluster, Installation installation)
+    {
+        const string Passwords = "SELECT string_agg(rolpassword, ' ' ORDER BY rolname) FROM pg_authid WHERE rolname IN ('lockstep_app', 'lockstep_service')";
+        var before = await cluster.AsAdminAsync(Passwords);
+        var wrong = new Dictionary<string, string>(installation.Environment)
+        {
+            ["LOCKSTEP_JWT_SECRET"] = "another secret that would derive other passwords",
+            ["LOCKSTEP_MASTER_KEYS"] = $"other:{Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))}",
+        };
+        await using var refused = await LockstepProcess.RunAsync(wrong, "serve", "--urls", "http://127.0.0.1:0", "--data-dir", installation.Data);
+        (await refused.Ended).ShouldBe(1);
+        refused.Errors.ShouldContain("wrong master key");
+        (await cluster.AsAdminAsync(Passwords)).ShouldBe(before);
+
+        // A command beside the nodes changes nothing either.
+        await using var keys = await LockstepProcess.RunAsync(installation.Environment, "keys");
+        (await keys.Ended).ShouldBe(0, keys.Errors);
+        keys.Output.ShouldContain("newest");
+        await using var strange = await LockstepProcess.RunAsync(wrong, "keys");
+        (await strange.Ended).ShouldBe(1);
+        strange.Errors.ShouldContain("LOCKSTEP_JWT_SECRET");
+        (await cluster.AsAdminAsync(Passwords)).ShouldBe(before);
     }
 
     private static Task<LockstepProcess> ServeAsync(Installation installation) =>

@@ -120,7 +120,8 @@ internal sealed partial class LockstepProcess : IAsyncDisposable
     [GeneratedRegex(@"^Lockstep is ready at (\S+)(?s:.*)^  curl ", RegexOptions.Multiline)]
     private static partial Regex ReadyLine();
 
-    private static Task<LockstepProcess> StartAsync(IReadOnlyDictionary<string, string> environment, string[] arguments)
+    /// <summary>Starts a command and does not wait for it.</summary>
+    public static Task<LockstepProcess> StartAsync(IReadOnlyDictionary<string, string> environment, string[] arguments)
     {
         var dotnet = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
         string[] commandLine = [dotnet, Path.Combine(AppContext.BaseDirectory, "lockstep.dll"), .. arguments];

@@ -82,7 +82,7 @@ public sealed class CredentialRotationTests(LockstepApp app) : IClassFixture<Loc
         await client.RevealAsync(id).ShouldBeProblemAsync(409, "credential_revoked");
         await client.RotateAsync(id, "another").ShouldBeProblemAsync(409, "credential_revoked");
         await client.PostAsync($"/v1/credentials/{id}/rollback", new { version = 1 }).ShouldBeProblemAsync(409, "credential_revoked");
-        (await client.ActionsAsync(id)).ShouldBe(["CREDENTIAL_CREATED", "CREDENTIAL_REVOKED"]);
+        (await client.ActionsAsync(id)).ShouldBe(["CREDENTIAL_CREATED", "CREDENTIAL_REVOKED", "CREDENTIAL_REFUSED"]);
     }
 
     [Fact]
@@ -93,7 +93,7 @@ public sealed class CredentialRotationTests(LockstepApp app) : IClassFixture<Loc
         var expired = await client.SendRawAsync(HttpMethod.Patch, $"/v1/credentials/{id}", """{"expiresAt":"2020-01-01T00:00:00Z"}""").ShouldBeAsync(HttpStatusCode.OK);
         expired["isExpired"]!.GetValue<bool>().ShouldBeTrue();
         await client.RevealAsync(id).ShouldBeProblemAsync(409, "credential_expired");
-        (await client.ActionsAsync(id)).ShouldBe(["CREDENTIAL_CREATED", "CREDENTIAL_UPDATED"]);
+        (await client.ActionsAsync(id)).ShouldBe(["CREDENTIAL_CREATED", "CREDENTIAL_UPDATED", "CREDENTIAL_REFUSED"]);
         await client.SendRawAsync(HttpMethod.Patch, $"/v1/credentials/{id}", """{"expiresAt":"2090-01-01T00:00:00Z"}""").ShouldBeAsync(HttpStatusCode.OK);
         (await client.ValueAsync(id)).ShouldBe("a-secret-value");
     }

@@ -62,6 +62,18 @@ internal sealed class ValueSealer(DataKeys keys, KeyProviders providers, ILogger
         return value;
     }
 
+    /// <summary>Seals a value anew under another data key of its owner, to the same place.</summary>
+    /// <returns>Null when it does not open; that has been logged.</returns>
+    /// <exception cref="ProblemException">503: <c>vault_locked</c>, or <c>key_provider_unavailable</c>.</exception>
+    public async Task<SealedColumns?> Reseal(Tenant owner, CredentialId id, int version, SealedRead read, DataKeyRow target, CancellationToken ct)
+    {
+        using var value = await Open(owner, id, version, read, ct);
+        if (value is null)
+            return null;
+        using var key = await keys.Open(owner, target, ct);
+        return key is null ? null : SealedColumns.Of(key.Key.Name, SealedValue.Seal(key.Key, Place(owner, id, version), value));
+    }
+
     internal static SealContext Place(Tenant owner, CredentialId id, int version) => new(owner.ToString(), id.Value, Field, version);
 
     private async Task<Secret?> ByDataKey(Tenant owner, CredentialId id, int version, string text, DataKeyRow row, CancellationToken ct)

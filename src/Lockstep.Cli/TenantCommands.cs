@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Globalization;
+using Lockstep.Server.Hosting;
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault;
+using Lockstep.Server.Vault.Keys;
+
+namespace Lockstep.Cli;
+
+/// <summary><c>lockstep revoke</c> and <c>lockstep shred</c>: everything that one user or workspace has.</summary>
+internal static class TenantCommands
+{
+    public static Command Revoke() => Create(
+        "revoke",
+        "Revoke every credential of a user or a workspace. Their integrations stop, and the workspaces' admins are told in their activity.\n\nExample:\n  lockstep revoke --user 0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e --reason \"laptop stolen\"",
+        confirm: false,
+        async (bench, tenant, reason, ct) =>
+        {
+            var session = bench.Get<Database>().For(Caller.Service with { Actor = "operator" });
+            return await bench.Get<CredentialVault>().RevokeAll(session, tenant, reason, ct) is { } revoked
+                ? $"Revoked {revoked} credentials of {tenant}."
+                : null;
+        });
+
+    public static Command Shred() => Create(
+        "shred",
+        "Destroy the data keys of a user or a workspace, and with them every value they sealed. It cannot be undone; the audit stays.\n\nExample:\n  lockstep shred --workspace 0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e --yes",
+        confirm: true,
+        async (bench, tenant, reason, ct) => await bench.Get<KeyRotation>().Shred(tenant, reason, ct) is { } gone
+            ? $"Shredded {gone.Credentials} credentials and {gone.DataKeys} data keys of {tenant}. Backups still hold the wrapped keys: they open only with the master keys of that time."
+            : null);
+
+    /// <param name="work">Says what was done; null: there is no such tenant.</param>
+    private static Command Create(string name, string description, bool confirm, Func<Workbench, Tenant, string, CancellationToken, Task<string?>> work)
+    {
+        var user = new Option<Guid?>("--user") { Description = "The user's id", HelpName = "ID" };
+        var workspace = new Option<Guid?>("--workspace") { Description = "The workspace's id", HelpName = "ID" };
+        var reason = new Option<string>("--reason") { Description = "Kept in the audit", HelpName = "TEXT", DefaultValueFactory = _ => "by the operator" };
+        var yes = new Option<bool>("--yes") { Description = "Do not ask" };
+        var directory = SharedOptions.DataDirectory();
+        var database = SharedOptions.Database();
+        var command = new Command(name, description) { user, workspace, reason, directory, database };
+        if (confirm)
+            command.Options.Add(yes);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(user) is null == (result.GetValue(workspace) is null))
+                result.AddError("Give either --user ID or --workspace ID.");
+        });
+        command.SetAction(parsed => Terminal.OnWorkbench(parsed.GetValue(directory), parsed.GetValue(database), async (bench, ct) =>
+        {
+            var tenant = parsed.GetValue(user) is { } id ? Tenant.Of(new UserId(id)) : Tenant.Of(new WorkspaceId(parsed.GetValue(workspace)!.Value));
+            if (confirm && !parsed.GetValue(yes) && !Confirmed(tenant))
+                return ExitCode.Failed;
+            if (await work(bench, tenant, parsed.GetValue(reason)!, ct) is { } done)
+            {
+                Console.WriteLine(done);
+                return ExitCode.Done;
+            }
+            Terminal.Error(string.Create(CultureInfo.InvariantCulture, $"There is no {tenant}."));
+            return ExitCode.Failed;
+        }));
+        return command;
+    }
+
+    private static bool Confirmed(Tenant tenant)
+    {
+        if (Console.IsInputRedirected)
+        {
+            Terminal.Error("This cannot be undone. Say --yes to do it without being asked.");
+            return false;
+        }
+        Console.Error.Write($"This cannot be undone. Type {tenant} to go on: ");
+        if (Console.ReadLine()?.Trim() == tenant.ToString())
+            return true;
+        Terminal.Error("That is not its name. Nothing was destroyed.");
+        return false;
+    }
+}
