@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Lockstep.Cli;
+using Lockstep.Cli.Credentials;
 
 var root = new RootCommand("Lockstep keeps your users' third-party credentials locked and their data in step.")
 {
@@ -12,6 +13,7 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     AuditCommand.Create(),
     ScanCommand.Create(),
     SqlVaultCommand.Create(),
+    CredentialsCommand.Create(),
     KeysCommand.Create(),
     RekeyCommand.Create(),
     TenantCommands.Revoke(),

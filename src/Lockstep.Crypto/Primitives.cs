@@ -69,6 +69,9 @@ internal static class Primitives
         }
     }
 
+    /// <summary>One block under AES-256, for what GCM is made of where its nonce has another length than <see cref="AesGcm"/> takes.</summary>
+    public static void AesBlock(Aes aes, ReadOnlySpan<byte> block, Span<byte> output) => aes.EncryptEcb(block, output, PaddingMode.None);
+
     /// <summary>Extract with an empty salt (the input is a uniformly random key), then expand to fill <paramref name="output"/>.</summary>
     public static void HkdfSha256(ReadOnlySpan<byte> inputKey, ReadOnlySpan<byte> info, Span<byte> output) =>
         HkdfSha256(inputKey, salt: default, info, output);

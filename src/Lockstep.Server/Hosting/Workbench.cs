@@ -15,7 +15,7 @@ internal sealed class Workbench : IAsyncDisposable
 
     /// <exception cref="StartRefusedException">The database cannot be reached.</exception>
     public static async Task<Workbench> Open(Settings settings, Action<string> progress, CancellationToken ct) =>
-        Over(await DatabaseStart.Attach(settings, progress, ct), new VaultOptions(settings.Keys, settings.RevealLimit));
+        Over(await DatabaseStart.Attach(settings, progress, ct), new VaultOptions(settings.Keys, settings.RevealLimit) { Providers = settings.KeyProviders });
 
     /// <param name="started">Disposed with the bench.</param>
     public static Workbench Over(StartedDatabase started, VaultOptions options) => new(started, new ServiceCollection()

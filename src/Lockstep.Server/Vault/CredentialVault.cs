@@ -31,18 +31,35 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
     {
         try
         {
-            return await Insert(session, credential, ct);
+            return await Insert(session, credential, CredentialId.New(), ct);
         }
         catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.ForeignKeyViolation, ConstraintName: "credentials_data_key_fkey" })
         {
             // The cached data key was shredded meanwhile: a new one is made.
             seals.Forget(OwnerOf(credential, session.Caller));
-            return await Insert(session, credential, ct);
+            return await Insert(session, credential, CredentialId.New(), ct);
         }
     }
 
     /// <summary>For a credential that is stored in one transaction with what uses it: <c>tx.Execute(ct, ready.Insert, ...)</c>.</summary>
-    public async Task<PrepareOutcome> Prepare(TenantSession session, NewCredential credential, CancellationToken ct)
+    public Task<PrepareOutcome> Prepare(TenantSession session, NewCredential credential, CancellationToken ct) =>
+        Prepare(session, credential, CredentialId.New(), ct);
+
+    /// <summary>Stores a credential that was somewhere else before, under the id it had there.</summary>
+    /// <returns><see cref="StoreOutcome.NameTaken"/> also when the id is there already.</returns>
+    public async Task<StoreOutcome> Import(TenantSession session, NewCredential credential, CredentialId id, CancellationToken ct)
+    {
+        try
+        {
+            return await Insert(session, credential, id, ct);
+        }
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "credentials_pkey" })
+        {
+            return new StoreOutcome.NameTaken();
+        }
+    }
+
+    private async Task<PrepareOutcome> Prepare(TenantSession session, NewCredential credential, CredentialId id, CancellationToken ct)
     {
         var caller = session.Caller;
         if (CredentialRules.Check(credential, caller, Now) is { Any: true } errors)
@@ -51,7 +68,6 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
             return new PrepareOutcome.Refused(new StoreOutcome.ScopeForbidden());
         seals.RequireUnlocked();
         var owner = OwnerOf(credential, caller);
-        var id = CredentialId.New();
         if (await seals.Seal(session, owner, id, FirstVersion, credential.Value, ct) is not { } value)
             return new PrepareOutcome.Refused(new StoreOutcome.UnknownWorkspace());
         return new PrepareOutcome.Ready(id, SealedRows.Insert(id, owner, credential, value, caller));
@@ -211,9 +227,9 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
         _ => Tenant.System,
     };
 
-    private async Task<StoreOutcome> Insert(TenantSession session, NewCredential credential, CancellationToken ct)
+    private async Task<StoreOutcome> Insert(TenantSession session, NewCredential credential, CredentialId id, CancellationToken ct)
     {
-        var prepared = await Prepare(session, credential, ct);
+        var prepared = await Prepare(session, credential, id, ct);
         if (prepared is PrepareOutcome.Refused refused)
             return refused.Why;
         var ready = (PrepareOutcome.Ready)prepared;

@@ -33,9 +33,12 @@ internal sealed class Installation : IAsyncDisposable
         return program;
     }
 
-    public async Task<LockstepProcess> RunAsync(params string[] arguments)
+    public Task<LockstepProcess> RunAsync(params string[] arguments) => RunWithAsync(null, arguments);
+
+    /// <param name="input">What the command finds on standard input.</param>
+    public async Task<LockstepProcess> RunWithAsync(string? input, params string[] arguments)
     {
-        var program = await LockstepProcess.RunAsync(Environment, arguments);
+        var program = await LockstepProcess.RunAsync(Environment, input, arguments);
         programs.Add(program);
         return program;
     }

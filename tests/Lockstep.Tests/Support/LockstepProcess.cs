@@ -64,9 +64,13 @@ internal sealed partial class LockstepProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a command to its end.</summary>
-    public static async Task<LockstepProcess> RunAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    public static Task<LockstepProcess> RunAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments) =>
+        RunAsync(environment, null, arguments);
+
+    /// <param name="input">What it finds on standard input, and then its end; null leaves that as it is.</param>
+    public static async Task<LockstepProcess> RunAsync(IReadOnlyDictionary<string, string> environment, string? input, string[] arguments)
     {
-        var program = await StartAsync(environment, arguments);
+        var program = await StartAsync(environment, arguments, input);
         await program.Ended.WaitAsync(Patience);
         return program;
     }
@@ -121,13 +125,13 @@ internal sealed partial class LockstepProcess : IAsyncDisposable
     private static partial Regex ReadyLine();
 
     /// <summary>Starts a command and does not wait for it.</summary>
-    public static Task<LockstepProcess> StartAsync(IReadOnlyDictionary<string, string> environment, string[] arguments)
+    public static Task<LockstepProcess> StartAsync(IReadOnlyDictionary<string, string> environment, string[] arguments, string? input = null)
     {
         var dotnet = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
         string[] commandLine = [dotnet, Path.Combine(AppContext.BaseDirectory, "lockstep.dll"), .. arguments];
         if (OperatingSystem.IsLinux())
             commandLine = ["setpriv", "--pdeathsig=KILL", "--", .. commandLine];
-        var info = new ProcessStartInfo(commandLine[0], commandLine.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var info = new ProcessStartInfo(commandLine[0], commandLine.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = input is not null };
         foreach (var name in info.Environment.Keys.Where(IsSetting).ToList())
             info.Environment.Remove(name);
         foreach (var (name, value) in environment)
@@ -135,7 +139,7 @@ internal sealed partial class LockstepProcess : IAsyncDisposable
 
         var started = new TaskCompletionSource<LockstepProcess>(TaskCreationOptions.RunContinuationsAsynchronously);
         // The death signal follows the thread that started the child, so that thread stays until the child is gone.
-        new Thread(() => Keep(new Process { StartInfo = info }, started)) { IsBackground = true, Name = "keeper of lockstep" }.Start();
+        new Thread(() => Keep(new Process { StartInfo = info }, input, started)) { IsBackground = true, Name = "keeper of lockstep" }.Start();
         return started.Task;
     }
 
@@ -143,7 +147,7 @@ internal sealed partial class LockstepProcess : IAsyncDisposable
     private static bool IsSetting(string name) =>
         name != PostgresBinaries.OverrideVariable && Settings.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
 
-    private static void Keep(Process child, TaskCompletionSource<LockstepProcess> started)
+    private static void Keep(Process child, string? input, TaskCompletionSource<LockstepProcess> started)
     {
         try
         {
@@ -153,6 +157,11 @@ internal sealed partial class LockstepProcess : IAsyncDisposable
             child.Start();
             child.BeginOutputReadLine();
             child.BeginErrorReadLine();
+            if (input is not null)
+            {
+                child.StandardInput.Write(input);
+                child.StandardInput.Close();
+            }
             started.SetResult(program);
             child.WaitForExit();
             program.ended.SetResult(child.ExitCode);

@@ -127,7 +127,7 @@ BEGIN
     LEFT   JOIN used u ON u.data_key_id = k.id
     GROUP  BY k.provider, k.key_version
     UNION  ALL
-    SELECT 'transit-value', d.key_id || ':v' || d.key_version, 0::bigint, count(*), count(DISTINCT d.tenant)
+    SELECT 'transit-value', d.key_id || ':' || d.key_version, 0::bigint, count(*), count(DISTINCT d.tenant)
     FROM  (SELECT c.key_id, c.key_version, c.tenant FROM lockstep.credentials c WHERE c.key_provider = 'transit'
            UNION ALL
            SELECT v.key_id, v.key_version, c.tenant

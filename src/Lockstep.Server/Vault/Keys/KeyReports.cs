@@ -9,7 +9,10 @@ namespace Lockstep.Server.Vault.Keys;
 /// <param name="Key">The fingerprint of a master key, or the version of a provider's.</param>
 /// <param name="AtHand">Whether this program was given it.</param>
 /// <param name="IsNewest">Whether it is the one that wraps now.</param>
-internal sealed record KeyUse(string Provider, string Key, long DataKeys, long Values, long Tenants, bool AtHand, bool IsNewest);
+internal sealed record KeyUse(string Provider, string Key, long DataKeys, long Values, long Tenants, bool AtHand, bool IsNewest)
+{
+    public const string TransitValue = "transit-value";
+}
 
 /// <summary>What a run could not do anything about.</summary>
 /// <param name="Id">The data key, or with a version the credential.</param>

@@ -1,4 +1,5 @@
 using Lockstep.Crypto;
+using Lockstep.Crypto.Transit;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using NodaTime;
@@ -23,8 +24,10 @@ internal sealed class KeyRotation(Database database, KeyProviders providers, Val
         var told = new List<KeyUse>(uses.Count);
         foreach (var use in uses)
         {
-            var newest = await providers.First.IsNewest(new WrappedKey(use.Provider, use.Key, ""), ct) == true;
-            told.Add(use with { IsNewest = newest, AtHand = newest || (use.Provider == LocalKeyWrapper.Provider ? options.Keys?.Find(use.Key) is not null : use.Provider.StartsWith(providers.First.Provider, StringComparison.Ordinal)) });
+            var provider = use.Provider == KeyUse.TransitValue ? TransitKeyWrapper.Provider : use.Provider;
+            var newest = await providers.First.IsNewest(new WrappedKey(provider, use.Key, ""), ct) == true;
+            var given = provider == LocalKeyWrapper.Provider ? options.Keys?.Find(use.Key) is not null : provider == providers.First.Provider;
+            told.Add(use with { IsNewest = newest, AtHand = newest || given });
         }
         return told;
     }

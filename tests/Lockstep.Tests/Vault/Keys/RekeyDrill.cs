@@ -40,18 +40,20 @@ public sealed class RekeyDrill(PostgresServer postgres)
         var killed = 0;
         while (true)
         {
+            // A row in its way, so that it is killed in the middle of a statement wherever that row is, and not between two by luck.
+            var obstacle = killed < Kills ? await LockOneAsync(world, killed, random) : null;
             await using var program = await LockstepProcess.StartAsync(environment, ["rekey", "--data-keys", "--before", before, "--json"]);
-            if (killed < Kills && await AdvancesAsync(world, program, random.Next(1, ((2 * tenants) + (tenants * each)) / (2 * Kills))))
+            if (killed == Kills)
             {
-                await program.KillAsync();
-                killed++;
-                await SampleAsync(server, world, random);
-                continue;
+                (await program.Ended).ShouldBe(0, program.Errors);
+                break;
             }
-            (await program.Ended).ShouldBe(0, program.Errors);
-            break;
+            await WaitsAsync(world, program);
+            await program.KillAsync();
+            await obstacle!.DisposeAsync();
+            killed++;
+            await SampleAsync(server, world, random);
         }
-        killed.ShouldBe(Kills);
         var took = clock.Elapsed;
 
         var after = world.With(next);
@@ -63,24 +65,35 @@ public sealed class RekeyDrill(PostgresServer postgres)
             $"rekey with new data keys over {tenants * each} credentials of {tenants} tenants, killed {killed} times (seed {seed}): {took.TotalSeconds:0.0} s in all, {tenants * each / took.TotalSeconds:0} values/s; 0 lost, all opened again in {clock.Elapsed.TotalSeconds:0.0} s");
     }
 
-    /// <summary>Waits until so many more values or keys are done.</summary>
-    /// <returns>False when the program ended first.</returns>
-    private static async Task<bool> AdvancesAsync(SealedWorld world, LockstepProcess program, int by)
+    /// <summary>Locks a row that is not done yet: at first a data key with the old wrapping, then one that has no successor, then a value.</summary>
+    private static async Task<NpgsqlConnection> LockOneAsync(SealedWorld world, int kill, Random random)
     {
-        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        var from = await DoneAsync(world);
-        while (!program.Ended.IsCompleted)
-        {
-            if (await DoneAsync(world) - from >= by)
-                return true;
-            await tick.WaitForNextTickAsync(Ct);
-        }
-        return false;
+        var connection = await world.OpenAsync();
+#pragma warning disable CA2100 // One of the three written here.
+        await using var command = new NpgsqlCommand(
+            "BEGIN; " + (kill switch
+            {
+                0 or 1 => "SELECT 1 FROM lockstep.data_keys WHERE updated_at = created_at ORDER BY md5(id::text || @draw) LIMIT 1 FOR NO KEY UPDATE",
+                2 => "SELECT 1 FROM lockstep.data_keys WHERE version = 1 AND state = 'active' ORDER BY md5(id::text || @draw) LIMIT 1 FOR NO KEY UPDATE",
+                _ => "SELECT 1 FROM lockstep.credentials WHERE key_version = 1 ORDER BY md5(id::text || @draw) LIMIT 1 FOR NO KEY UPDATE",
+            }),
+            connection);
+#pragma warning restore CA2100
+        command.Parameters.AddWithValue("draw", random.Next().ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await using var reader = await command.ExecuteReaderAsync(Ct);
+        (await reader.ReadAsync(Ct)).ShouldBeTrue("something is left to do");
+        return connection;
     }
 
-    /// <summary>Rows that were written since they were copied in.</summary>
-    private static Task<long> DoneAsync(SealedWorld world) => world.ScalarAsync<long>(
-        "SELECT (SELECT count(*) FROM lockstep.data_keys WHERE updated_at <> created_at OR version > 1) + (SELECT count(*) FROM lockstep.credentials c JOIN lockstep.data_keys k ON k.id = c.data_key_id WHERE k.version > 1)");
+    private static async Task WaitsAsync(SealedWorld world, LockstepProcess program)
+    {
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (await world.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'lockstep_service' AND wait_event_type = 'Lock'") == 0)
+        {
+            program.Ended.IsCompleted.ShouldBeFalse($"It ended before it came to the locked row: {program.Errors}");
+            await tick.WaitForNextTickAsync(Ct);
+        }
+    }
 
     /// <summary>The service goes on: some values open on a node with both keys, just as they are now.</summary>
     private static async Task SampleAsync(Workbench server, SealedWorld world, Random random)

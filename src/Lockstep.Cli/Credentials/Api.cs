@@ -1,0 +1,105 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using Lockstep.Server;
+using Lockstep.Server.Hosting;
+using Lockstep.Server.Tenancy.Jwt;
+using NodaTime;
+
+namespace Lockstep.Cli.Credentials;
+
+/// <summary>The running server, called as its users call it: the same rules, limits and audit.</summary>
+internal sealed class Api : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(100);
+
+    private readonly HttpMessageInvoker http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10) });
+    private readonly Uri server;
+    private readonly string token;
+
+    private Api(Uri server, string token) => (this.server, this.token) = (server, token);
+
+    /// <param name="user">Signs a token of this user with the installation's secret; null takes LOCKSTEP_TOKEN.</param>
+    /// <param name="service">Signs one of the service role.</param>
+    /// <exception cref="StartRefusedException">There is no token, or the address is none.</exception>
+    public static Api Open(string? url, string? user, bool service, string? dataDirectory)
+    {
+        var address = url ?? Environment.GetEnvironmentVariable("LOCKSTEP_URL") ?? ServeOptions.DefaultUrl;
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var server) || server.Scheme is not ("http" or "https"))
+            throw new StartRefusedException($"'{address}' is no http or https address. Write --url http://127.0.0.1:5080, or set LOCKSTEP_URL.");
+        if (user is null && !service)
+            return new Api(server, Environment.GetEnvironmentVariable("LOCKSTEP_TOKEN") is { Length: > 0 } given
+                ? given
+                : throw new StartRefusedException("Say who asks: --user you@example.com (or --service) where the token secret is, or LOCKSTEP_TOKEN."));
+        var jwt = Settings.LoadTokenSettings(dataDirectory, Environment.GetEnvironmentVariable);
+        var subject = user ?? "lockstep-cli";
+        var email = subject.Contains('@', StringComparison.Ordinal) ? subject : null;
+        return new Api(server, new JwtIssuer(jwt, TimeProvider.System).Issue(
+            subject, email, service ? JwtClaims.ServiceRole : JwtClaims.Authenticated, Duration.FromMinutes(5), emailVerified: email is not null));
+    }
+
+    /// <exception cref="ApiRefusedException">The server said no, or nothing.</exception>
+    public async Task<JsonNode> Call(HttpMethod method, string path, byte[]? body, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(server, path));
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        if (body is not null)
+        {
+            request.Content = new ByteArrayContent(body);
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        }
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limited.CancelAfter(Patience);
+        try
+        {
+            using var answer = await http.SendAsync(request, limited.Token);
+            var text = await answer.Content.ReadAsStringAsync(limited.Token);
+            var json = Parse(text);
+            return answer.IsSuccessStatusCode ? json ?? new JsonObject() : throw Refused(answer.StatusCode, json);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new ApiRefusedException(
+                ExitCode.Unreachable, $"Cannot reach the server at {server}: {(e.GetBaseException() is SocketException socket ? socket.Message : e.Message)}. Start it, or name another with --url.");
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw new ApiRefusedException(ExitCode.Unreachable, $"The server at {server} did not answer within {Patience.TotalSeconds:0} s.");
+        }
+    }
+
+    public void Dispose() => http.Dispose();
+
+    private static JsonNode? Parse(string text)
+    {
+        try
+        {
+            return text.Length == 0 ? null : JsonNode.Parse(text);
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static ApiRefusedException Refused(HttpStatusCode status, JsonNode? problem)
+    {
+        var code = problem?["code"]?.GetValue<string>();
+        var detail = problem?["detail"]?.GetValue<string>() ?? $"The server answered {(int)status}, and not as Lockstep does. Is --url right?";
+        return new ApiRefusedException(
+            status switch
+            {
+                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => ExitCode.NotAllowed,
+                HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout => ExitCode.Unreachable,
+                _ => ExitCode.Failed,
+            },
+            code is null ? detail : $"{detail} ({code})");
+    }
+}
+
+/// <summary>A refusal in the server's words, and what the exit tells scripts.</summary>
+internal sealed class ApiRefusedException(int exitCode, string message) : Exception(message)
+{
+    public int ExitCode => exitCode;
+}

@@ -1,0 +1,56 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Lockstep.Cli.Credentials;
+
+/// <summary>One command against the server: who asks, where, and how the answer is printed.</summary>
+internal sealed class Call(Api api, ParseResult parsed, bool json)
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    public bool AsJson => json;
+
+    /// <param name="symbols">Options and arguments of its own.</param>
+    public static Command Create(string name, string description, string example, Symbol[] symbols, Func<Call, CancellationToken, Task> work)
+    {
+        var url = new Option<string?>("--url") { HelpName = "URL", Description = "The server (default http://127.0.0.1:5080). Also LOCKSTEP_URL" };
+        var user = new Option<string?>("--user") { HelpName = "EMAIL", Description = "Ask as this user, with a token signed here; else LOCKSTEP_TOKEN is sent" };
+        var service = new Option<bool>("--service") { Description = "Ask as the service role, with a token signed here" };
+        var directory = SharedOptions.DataDirectory();
+        var asJson = SharedOptions.Json();
+        var command = new Command(name, $"{description}\n\nExample:\n  {example}");
+        foreach (var symbol in symbols)
+        {
+            if (symbol is Argument argument)
+                command.Arguments.Add(argument);
+            else
+                command.Options.Add((Option)symbol);
+        }
+        foreach (var option in new Option[] { url, user, service, directory, asJson })
+            command.Options.Add(option);
+        command.SetAction(parsed => Terminal.Run(async stop =>
+        {
+            try
+            {
+                using var api = Api.Open(parsed.GetValue(url), parsed.GetValue(user), parsed.GetValue(service), parsed.GetValue(directory));
+                await work(new Call(api, parsed, parsed.GetValue(asJson)), stop);
+                return ExitCode.Done;
+            }
+            catch (ApiRefusedException e)
+            {
+                Terminal.Error(e.Message);
+                return e.ExitCode;
+            }
+        }));
+        return command;
+    }
+
+    public T? Value<T>(Option<T> option) => parsed.GetValue(option);
+
+    public T? Value<T>(Argument<T> argument) => parsed.GetValue(argument);
+
+    public Task<JsonNode> Send(HttpMethod method, string path, byte[]? body, CancellationToken ct) => api.Call(method, path, body, ct);
+
+    public void Print(JsonNode answer, Func<JsonNode, string> text) => Console.WriteLine(json ? answer.ToJsonString(Indented) : text(answer));
+}
