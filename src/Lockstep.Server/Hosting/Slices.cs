@@ -6,6 +6,7 @@ using Lockstep.Server.ChangeSync;
 using Lockstep.Server.Integrations;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault;
+using Lockstep.Server.Vault.Webhooks;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -19,6 +20,7 @@ internal static class Slices
         services.AddActivity();
         services.AddVault(new VaultOptions(settings.Keys, settings.RevealLimit) { Providers = settings.KeyProviders });
         services.AddSqlVault(settings.SqlVaultKey);
+        services.AddWebhooks(new WebhookOptions());
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt));
         services.AddCalendars();
@@ -35,6 +37,7 @@ internal static class Slices
     {
         routes.MapActivity();
         routes.MapCredentials();
+        routes.MapWebhooks();
         routes.MapChangeSync();
         routes.MapCalendars();
         routes.MapIntegrations();

@@ -35,6 +35,9 @@ internal sealed class OutboundGuard(
         return isLocal || isPrivate ? OutboundCheck.NotPublic : OutboundCheck.Allowed;
     }
 
+    /// <summary>Whether the operator named this host and port: what is his own network is his to judge.</summary>
+    public bool Lists(Uri url) => allow.Contains(HostPort.Of(url));
+
     /// <summary>One pool of connections for all callers; keep it for the life of the process. It follows no redirects, keeps no
     /// cookies, uses no proxy and sends no trace headers.</summary>
     public HttpMessageInvoker CreateInvoker()
