@@ -54,6 +54,7 @@ internal sealed class House : IAsyncDisposable
             {
                 "LOCKSTEP_RATE_LIMIT" => "1000000",
                 "LOCKSTEP_REVEAL_LIMIT" => "10000000",
+                "LOCKSTEP_BULK_READ_LIMIT" => "0",
                 OutboundAllowList.Setting => string.Join(',', calendars.Select(server => $"{server.Host}:{server.Port}")),
                 _ => null,
             });

@@ -5,6 +5,7 @@ using Lockstep.Server.Tenancy;
 using Lockstep.Server.Tenancy.ApiTokens;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault;
+using Lockstep.Server.Vault.Reveals;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -42,6 +43,7 @@ internal sealed class LockstepServer : IAsyncDisposable
         {
             var app = Build(settings, database);
             await app.Services.GetRequiredService<VaultStartCheck>().Require(ct);
+            await BulkReads.SetLimits(database.Database.For(Caller.Service), settings.BulkReads, ct);
             var telemetry = Telemetry.Start(environment);
             await Listen(app, settings, ct);
             return new LockstepServer(app, database, telemetry);

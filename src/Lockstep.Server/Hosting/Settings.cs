@@ -3,6 +3,8 @@ using System.Text;
 using Lockstep.Crypto;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy.Jwt;
+using Lockstep.Server.Vault.Reminders;
+using Lockstep.Server.Vault.Reveals;
 using Lockstep.Server.Vault.Keys;
 
 namespace Lockstep.Server.Hosting;
@@ -30,6 +32,12 @@ internal sealed record Settings(
     /// <summary>How long an edit waits for others before it is written to its calendar.</summary>
     public TimeSpan PushDelay { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How many different credentials of one owner an actor may reveal in a while.</summary>
+    public BulkReadOptions BulkReads { get; init; } = new();
+
+    /// <summary>How many seconds before expiry is reminded.</summary>
+    public IReadOnlyList<int> RemindBefore { get; init; } = LeadTime.ParseList(ReminderOptions.Default)!;
+
     /// <exception cref="StartRefusedException">Lists every fault at once, and no value: one may be a secret.</exception>
     public static Settings Load(ServeOptions options, Func<string, string?> environment)
     {
@@ -48,6 +56,11 @@ internal sealed record Settings(
             ReadNumber(environment, "LOCKSTEP_REVEAL_LIMIT", 600, 1, 10_000_000, faults))
         {
             SqlVaultKey = ReadSqlVaultKey(environment, faults),
+            BulkReads = new BulkReadOptions(
+                ReadNumber(environment, "LOCKSTEP_BULK_READ_LIMIT", 100, 0, 100_000, faults),
+                ReadNumber(environment, "LOCKSTEP_BULK_READ_WINDOW", 600, 10, 86_400, faults),
+                ReadNumber(environment, "LOCKSTEP_BULK_READ_BLOCK", 3600, 10, 604_800, faults)),
+            RemindBefore = ReadReminders(environment, faults),
             KeyProviders = KeyProviderSettings.Read(environment, KeysFrom(environment, directory), faults),
             PushDelay = TimeSpan.FromSeconds(ReadNumber(environment, "LOCKSTEP_PUSH_DELAY", 1, 0, 86_400, faults)),
         };
@@ -117,6 +130,14 @@ internal sealed record Settings(
     private static string KeysFrom(Func<string, string?> environment, string directory) => environment("LOCKSTEP_MASTER_KEYS") is not null
         ? "LOCKSTEP_MASTER_KEYS"
         : Path.Combine(directory, DataDirectoryFiles.MasterKeysFile);
+
+    private static IReadOnlyList<int> ReadReminders(Func<string, string?> environment, List<string> faults)
+    {
+        if (LeadTime.ParseList(environment("LOCKSTEP_REMIND_BEFORE") ?? ReminderOptions.Default) is { } before)
+            return before;
+        faults.Add($"LOCKSTEP_REMIND_BEFORE is at most {LeadTime.Most} times from 1h to 365d by ',', such as {ReminderOptions.Default}; empty for none.");
+        return [];
+    }
 
     private static List<string> ReadUrls(string urls, List<string> faults)
     {

@@ -6,6 +6,8 @@ using Lockstep.Server.ChangeSync;
 using Lockstep.Server.Integrations;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault;
+using Lockstep.Server.Vault.Reminders;
+using Lockstep.Server.Vault.Reveals;
 using Lockstep.Server.Vault.Webhooks;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -21,6 +23,7 @@ internal static class Slices
         services.AddVault(new VaultOptions(settings.Keys, settings.RevealLimit) { Providers = settings.KeyProviders });
         services.AddSqlVault(settings.SqlVaultKey);
         services.AddWebhooks(new WebhookOptions());
+        services.AddReminders(new ReminderOptions(settings.RemindBefore));
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt));
         services.AddCalendars();
@@ -38,6 +41,8 @@ internal static class Slices
         routes.MapActivity();
         routes.MapCredentials();
         routes.MapWebhooks();
+        routes.MapRevealBlocks();
+        routes.MapReminders();
         routes.MapChangeSync();
         routes.MapCalendars();
         routes.MapIntegrations();

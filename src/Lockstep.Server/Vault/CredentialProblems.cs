@@ -52,6 +52,11 @@ internal static class CredentialProblems
                     $"Version {retired.Version} was replaced and has no time of grace left. Reveal the current one; a rotation takes graceSeconds, and rollback makes a former value current again.");
             case RevealOutcome.IntegrityFailure:
                 return Damaged();
+            case RevealOutcome.BulkReadBlocked blocked:
+                response.Headers.RetryAfter = ((int)Math.Ceiling(blocked.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+                return Problems.Of(429, "bulk_read_blocked",
+                    $"You have revealed too many different credentials of this owner in a short time, so you may reveal none until {blocked.RetryAt}. An admin other than you, or the operator, can release you.",
+                    new Dictionary<string, object?> { ["retryAt"] = blocked.RetryAt });
             case RevealOutcome.TooMany tooMany:
                 var seconds = (int)Math.Ceiling(tooMany.RetryAfter.TotalSeconds);
                 response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);

@@ -4,6 +4,7 @@ using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault.Keys;
+using Lockstep.Server.Vault.Reveals;
 using Microsoft.Extensions.Logging;
 using NodaTime;
 using Npgsql;
@@ -193,7 +194,16 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
             await AuditRefusal(session, id, purpose, "reveal_limit", ct);
             return new RevealOutcome.TooMany(wait);
         }
-        return await Access(session, id, purpose, version, auditedVersion: null, ct);
+        try
+        {
+            return await Access(session, id, purpose, version, auditedVersion: null, ct);
+        }
+        catch (PostgresException e) when (e.SqlState == BulkReads.SqlState)
+        {
+            var until = await BulkReads.Block(session, id, ct);
+            log.BulkReadBlocked(session.Caller.Actor, id.Value, until);
+            return new RevealOutcome.BulkReadBlocked(until, Duration.Max(until - Now, Duration.FromSeconds(1)));
+        }
     }
 
     /// <summary>Revokes everything that a user or a workspace has, tells the admins of the workspaces, and forgets the tenant's data key.</summary>

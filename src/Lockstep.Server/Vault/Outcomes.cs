@@ -1,6 +1,7 @@
 using Lockstep.Crypto;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
+using NodaTime;
 
 namespace Lockstep.Server.Vault;
 
@@ -63,6 +64,9 @@ internal abstract record RevealOutcome
 
     /// <summary>The actor has used up what <see cref="VaultOptions.RevealLimit"/> allows.</summary>
     public sealed record TooMany(TimeSpan RetryAfter) : RevealOutcome;
+
+    /// <summary>The actor has revealed too many different credentials of this owner; nothing was released.</summary>
+    public sealed record BulkReadBlocked(Instant RetryAt, Duration RetryAfter) : RevealOutcome;
 }
 
 /// <summary>What came of changing a credential that is there.</summary>

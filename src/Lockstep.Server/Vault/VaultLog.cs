@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using NodaTime;
 
 namespace Lockstep.Server.Vault;
 
@@ -16,6 +17,9 @@ internal static partial class VaultLog
 
     [LoggerMessage(1003, LogLevel.Critical, "Credential {Credential} version {Version} does not open in its row: somebody changed or moved it")]
     public static partial void CredentialDamaged(this ILogger log, Guid credential, int version);
+
+    [LoggerMessage(1890, LogLevel.Warning, "Bulk read by {Actor} stopped at credential {Credential}; blocked until {Until}")]
+    public static partial void BulkReadBlocked(this ILogger log, string actor, Guid credential, Instant until);
 
     [LoggerMessage(1004, LogLevel.Warning, "Reveal limit reached by {Actor}; the next is allowed in {Seconds} s")]
     public static partial void RevealLimitReached(this ILogger log, string actor, int seconds);

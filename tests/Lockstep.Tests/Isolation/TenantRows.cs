@@ -22,6 +22,9 @@ internal static class TenantRows
         ("lockstep.webhooks", $"INSERT INTO lockstep.webhooks (id, {Owner}, url, events) VALUES ({Id}, {Owned}, 'https://example.com/', '{{}}')"),
         ("lockstep.webhook_secrets", $"INSERT INTO lockstep.webhook_secrets (webhook_id, version, encrypted_value, key_provider, data_key_id, key_version, format) VALUES ({Id}, 1, 'a:b:c', 'data_key', {Id}, 1, 'v1')"),
         ("lockstep.webhook_deliveries", $"INSERT INTO lockstep.webhook_deliveries (id, webhook_id, event, body) VALUES ({Id}, {Id}, 'credential.created', '{{}}')"),
+        ("lockstep.reveal_marks", $"INSERT INTO lockstep.reveal_marks (actor, tenant, credential_id, {Owner}, at) VALUES ('user', $3, {Id}, {Owned}, now())"),
+        ("lockstep.reveal_blocks", $"INSERT INTO lockstep.reveal_blocks (id, actor, {Owner}, credentials, blocked_until) VALUES ({Id}, 'user', {Owned}, 1, now())"),
+        ("lockstep.credential_reminders", $"INSERT INTO lockstep.credential_reminders (credential_id, expires_at, lead_seconds) VALUES ({Id}, now(), 1)"),
         ("lockstep.credential_versions", $"INSERT INTO lockstep.credential_versions (credential_id, version, encrypted_value, key_provider, data_key_id, key_version, format, masked_value, valid_from) VALUES ({Id}, 1, 'a:b:c', 'data_key', {Id}, 1, 'v1', '***', now())"),
         ("lockstep.sync_scopes", $"INSERT INTO lockstep.sync_scopes (scope_id, {Owner}) VALUES ({Id}, {Owned})"),
         ("lockstep.sync_changes", $$"""INSERT INTO lockstep.sync_changes (scope_id, seq, event_id, app, table_name, record_id, op, data, field_times, user_id, client_id, schema_version, bytes, created_at) VALUES ({{Id}}, 1, gen_random_uuid(), 'a', 't', 'r', 'insert', '{}', '{}', $1, 'c', 1, 2, now())"""),
@@ -46,6 +49,7 @@ internal static class TenantRows
     public static readonly string[] WithoutTenants =
     [
         "lockstep.schema_migrations", // No login but the migrator sees it.
+        "lockstep.reveal_limits", // Three numbers for all; no login reads the table.
         "lockstep.activity_seals", "lockstep.activity_checkpoints", "lockstep.audit_keys", // Hashes and signatures; the service login reads them.
         "lockstep.activity_sealer", // No login but the migrator sees it.
     ];

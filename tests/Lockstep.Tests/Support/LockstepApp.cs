@@ -6,6 +6,7 @@ using Lockstep.Server.Postgres;
 using Lockstep.Server.Postgres.Embedded;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault.Keys;
+using Lockstep.Server.Vault.Reveals;
 using NodaTime;
 using Npgsql;
 using Xunit;
@@ -33,6 +34,8 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
     internal JwtOptions Jwt { get; } = new(JwtSecret, null, null, null);
 
     internal int RevealLimit { get; set; } = 1_000_000;
+
+    internal BulkReadOptions BulkReads { get; set; } = BulkReadOptions.Off;
 
     internal KeyProviderOptions KeyProviders { get; set; } = new();
 
@@ -151,6 +154,7 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
         {
             KeyProviders = KeyProviders,
             PushDelay = PushDelay,
+            BulkReads = BulkReads,
         };
         server = await LockstepServer.Start(settings, _ => null, _ => { }, CancellationToken.None);
     }

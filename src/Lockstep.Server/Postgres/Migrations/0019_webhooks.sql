@@ -1,3 +1,5 @@
+-- Guard rails: webhooks, the breaker of bulk reads, reminders.
+
 -- Webhooks: an audit line that somebody asked to be told of leaves a message in the same transaction; the worker of any node delivers it.
 
 CREATE TABLE lockstep.webhooks (
@@ -291,10 +293,11 @@ BEGIN
     DELETE FROM lockstep.webhook_deliveries d WHERE d.created_at <= clock_timestamp() - make_interval(days => p_days);
     GET DIAGNOSTICS gone = ROW_COUNT;
     DELETE FROM lockstep.webhook_secrets s WHERE s.valid_until <= clock_timestamp();
+    DELETE FROM lockstep.reveal_marks m WHERE m.at <= clock_timestamp() - interval '1 day';
     RETURN gone;
 END $$;
 COMMENT ON FUNCTION lockstep.forget_deliveries(integer) IS
-    'Deletes messages older than so many days, whatever came of them, and signing keys whose time after a rotation is over. SECURITY DEFINER: service login only.';
+    'Deletes messages older than so many days, whatever came of them, signing keys whose time after a rotation is over, and marks of reveals older than a day. SECURITY DEFINER: service login only.';
 
 REVOKE ALL ON FUNCTION lockstep.webhook_event(text), lockstep.tell_webhooks(), lockstep.claim_deliveries(integer, double precision),
     lockstep.webhook_keys(uuid), lockstep.finish_delivery(uuid, integer, text, integer, text, double precision, double precision),
@@ -302,3 +305,267 @@ REVOKE ALL ON FUNCTION lockstep.webhook_event(text), lockstep.tell_webhooks(), l
 GRANT EXECUTE ON FUNCTION lockstep.claim_deliveries(integer, double precision), lockstep.webhook_keys(uuid),
     lockstep.finish_delivery(uuid, integer, text, integer, text, double precision, double precision), lockstep.forget_deliveries(integer)
     TO lockstep_service;
+
+-- The breaker of bulk reads: who reveals more than so many different credentials of one owner within a while is stopped, on every node.
+CREATE TABLE lockstep.reveal_limits (
+    only_row       boolean CONSTRAINT reveal_limits_pkey PRIMARY KEY DEFAULT true CONSTRAINT reveal_limits_only_row_check CHECK (only_row),
+    most_distinct  integer NOT NULL DEFAULT 100,
+    window_seconds integer NOT NULL DEFAULT 600,
+    block_seconds  integer NOT NULL DEFAULT 3600
+);
+COMMENT ON TABLE lockstep.reveal_limits IS 'What the breaker allows, written by each node as it starts. most_distinct 0: it is off.';
+INSERT INTO lockstep.reveal_limits DEFAULT VALUES;
+
+CREATE TABLE lockstep.reveal_marks (
+    actor         text        NOT NULL,
+    tenant        text        NOT NULL,
+    credential_id uuid        NOT NULL,
+    user_id       uuid,
+    workspace_id  uuid,
+    at            timestamptz NOT NULL,
+    CONSTRAINT reveal_marks_pkey PRIMARY KEY (actor, tenant, credential_id)
+);
+COMMENT ON TABLE lockstep.reveal_marks IS
+    'Which credentials an actor has revealed lately. at is coalesced to an eighth of the window, so that revealing one again and again writes nothing here. Kept for a day.';
+CREATE INDEX reveal_marks_at_idx ON lockstep.reveal_marks (at);
+
+CREATE TABLE lockstep.reveal_blocks (
+    id            uuid        CONSTRAINT reveal_blocks_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
+    actor         text        NOT NULL,
+    user_id       uuid,
+    workspace_id  uuid,
+    tenant        text        NOT NULL GENERATED ALWAYS AS (
+                      CASE WHEN user_id IS NOT NULL THEN 'user:' || user_id::text
+                           WHEN workspace_id IS NOT NULL THEN 'workspace:' || workspace_id::text
+                           ELSE 'system' END) STORED,
+    credentials   integer     NOT NULL,
+    blocked_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    blocked_until timestamptz NOT NULL,
+    released_at   timestamptz,
+    released_by   text
+);
+COMMENT ON TABLE lockstep.reveal_blocks IS 'Who was stopped, when, and until when unless somebody else released them. No foreign key, as in the audit.';
+CREATE INDEX reveal_blocks_actor_idx ON lockstep.reveal_blocks (actor, tenant, blocked_until);
+
+ALTER TABLE lockstep.reveal_limits ENABLE ROW LEVEL SECURITY;
+ALTER TABLE lockstep.reveal_limits FORCE  ROW LEVEL SECURITY;
+ALTER TABLE lockstep.reveal_marks  ENABLE ROW LEVEL SECURITY;
+ALTER TABLE lockstep.reveal_marks  FORCE  ROW LEVEL SECURITY;
+ALTER TABLE lockstep.reveal_blocks ENABLE ROW LEVEL SECURITY;
+ALTER TABLE lockstep.reveal_blocks FORCE  ROW LEVEL SECURITY;
+CREATE POLICY owner_maintenance ON lockstep.reveal_limits FOR ALL TO lockstep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_maintenance ON lockstep.reveal_marks  FOR ALL TO lockstep_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_maintenance ON lockstep.reveal_blocks FOR ALL TO lockstep_owner USING (true) WITH CHECK (true);
+CREATE POLICY integration_narrows ON lockstep.reveal_marks AS RESTRICTIVE FOR ALL TO authenticated, lockstep_app
+    USING ((SELECT lockstep.current_integration_id()) IS NULL);
+CREATE POLICY integration_narrows ON lockstep.reveal_blocks AS RESTRICTIVE FOR ALL TO authenticated, lockstep_app
+    USING ((SELECT lockstep.current_integration_id()) IS NULL);
+CREATE POLICY reveal_marks_read ON lockstep.reveal_marks FOR SELECT TO authenticated, lockstep_app
+    USING (user_id = (SELECT lockstep.current_user_id())
+           OR workspace_id = ANY ((SELECT lockstep.administered_workspaces())::uuid[]));
+CREATE POLICY reveal_blocks_read ON lockstep.reveal_blocks FOR SELECT TO authenticated, lockstep_app
+    USING (user_id = (SELECT lockstep.current_user_id())
+           OR workspace_id = ANY ((SELECT lockstep.administered_workspaces())::uuid[]));
+CREATE POLICY reveal_blocks_service_read ON lockstep.reveal_blocks FOR SELECT TO service_role, lockstep_service USING (true);
+GRANT SELECT ON lockstep.reveal_marks TO authenticated, lockstep_app;
+GRANT SELECT ON lockstep.reveal_blocks TO authenticated, lockstep_app, service_role, lockstep_service;
+
+-- In the statement that reveals, since that writes the line of the audit: an error here takes all of it back, and nothing is released.
+CREATE FUNCTION lockstep.brake_reveals() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    l      lockstep.reveal_limits;
+    span   interval;
+    seen   timestamptz;
+    now_at timestamptz := clock_timestamp();
+BEGIN
+    SELECT * INTO l FROM lockstep.reveal_limits;
+    IF l.most_distinct IS NULL OR l.most_distinct = 0 THEN
+        RETURN NULL;
+    END IF;
+    span := make_interval(secs => l.window_seconds);
+    IF EXISTS (
+        SELECT 1 FROM lockstep.reveal_blocks b
+        WHERE  b.actor = NEW.actor AND b.tenant = NEW.tenant AND b.blocked_until > now_at AND b.released_at IS NULL) THEN
+        RAISE EXCEPTION 'bulk reads are blocked' USING ERRCODE = 'LS001';
+    END IF;
+    SELECT m.at INTO seen FROM lockstep.reveal_marks m
+    WHERE  m.actor = NEW.actor AND m.tenant = NEW.tenant AND m.credential_id = NEW.entity_id;
+    IF seen > now_at - span / 8 THEN
+        RETURN NULL;
+    END IF;
+    -- One new mark of an actor at a time, so that many at once are counted exactly.
+    PERFORM pg_advisory_xact_lock(hashtextextended(NEW.actor || ' ' || NEW.tenant, 1900));
+    IF coalesce(seen <= now_at - span, true) AND l.most_distinct <= (
+        SELECT count(*)
+        FROM  (SELECT 1 FROM lockstep.reveal_marks m
+               WHERE  m.actor = NEW.actor AND m.tenant = NEW.tenant AND m.at > now_at - span AND m.credential_id <> NEW.entity_id
+               LIMIT  l.most_distinct) x) THEN
+        RAISE EXCEPTION 'bulk reads are blocked' USING ERRCODE = 'LS001';
+    END IF;
+    INSERT INTO lockstep.reveal_marks (actor, tenant, credential_id, user_id, workspace_id, at)
+    VALUES (NEW.actor, NEW.tenant, NEW.entity_id, NEW.user_id, NEW.workspace_id, now_at)
+    ON CONFLICT (actor, tenant, credential_id) DO UPDATE SET at = excluded.at;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION lockstep.brake_reveals() IS
+    'AFTER INSERT on the audit: counts the different credentials that an actor reveals, and stops the statement with LS001 above the limit. SECURITY DEFINER: nobody else writes marks. The worker is outside.';
+CREATE TRIGGER brake_reveals AFTER INSERT ON lockstep.activity_log FOR EACH ROW
+    WHEN (NEW.action = 'CREDENTIAL_ACCESSED' AND NEW.actor <> 'worker')
+    EXECUTE FUNCTION lockstep.brake_reveals();
+
+CREATE FUNCTION lockstep.block_bulk_reads(p_credential uuid) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    l       lockstep.reveal_limits;
+    c       record;
+    whom    text := nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'actor';
+    now_at  timestamptz := clock_timestamp();
+    until   timestamptz;
+    counted integer;
+BEGIN
+    SELECT * INTO l FROM lockstep.reveal_limits;
+    SELECT d.user_id, d.workspace_id, d.tenant INTO c
+    FROM   lockstep.credentials d
+    WHERE  d.id = p_credential
+    AND    CASE WHEN d.user_id IS NOT NULL THEN d.user_id = lockstep.current_user_id()
+                WHEN d.workspace_id IS NOT NULL THEN d.workspace_id = ANY (lockstep.administered_workspaces())
+                ELSE lockstep.current_user_id() IS NULL AND pg_has_role(session_user, 'service_role', 'MEMBER') END;
+    IF NOT FOUND THEN
+        RETURN now_at;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended(whom || ' ' || c.tenant, 1900));
+    SELECT max(b.blocked_until) INTO until FROM lockstep.reveal_blocks b
+    WHERE  b.actor = whom AND b.tenant = c.tenant AND b.blocked_until > now_at AND b.released_at IS NULL;
+    IF until IS NOT NULL THEN
+        RETURN until;
+    END IF;
+    SELECT count(*) INTO counted FROM lockstep.reveal_marks m
+    WHERE  m.actor = whom AND m.tenant = c.tenant AND m.at > now_at - make_interval(secs => l.window_seconds) AND m.credential_id <> p_credential;
+    IF l.most_distinct = 0 OR counted < l.most_distinct THEN
+        -- Released or run out meanwhile: come again.
+        RETURN now_at;
+    END IF;
+    until := date_trunc('second', now_at + make_interval(secs => l.block_seconds + 1));
+    INSERT INTO lockstep.reveal_blocks (actor, user_id, workspace_id, credentials, blocked_until)
+    VALUES (whom, c.user_id, c.workspace_id, counted + 1, until);
+    PERFORM lockstep.record_activity(c.user_id, c.workspace_id, 'BULK_READ_BLOCKED', 'credential', p_credential,
+        jsonb_build_object('blockedActor', whom, 'distinctCredentials', counted + 1, 'windowSeconds', l.window_seconds,
+                           'retryAt', to_char(until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')));
+    RETURN until;
+END $$;
+COMMENT ON FUNCTION lockstep.block_bulk_reads(uuid) IS
+    'After LS001: blocks the caller''s further reveals of that credential''s owner if it is over the limit, once, with a line of the audit; answers until when. SECURITY DEFINER: blocks nobody but the caller.';
+
+CREATE FUNCTION lockstep.release_bulk_reads(p_id uuid) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    b    lockstep.reveal_blocks;
+    me   uuid := lockstep.current_user_id();
+    whom text := nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'actor';
+BEGIN
+    SELECT * INTO b FROM lockstep.reveal_blocks x
+    WHERE  x.id = p_id
+    AND    (x.user_id = me OR x.workspace_id = ANY (lockstep.administered_workspaces())
+            OR (me IS NULL AND pg_has_role(session_user, 'service_role', 'MEMBER')))
+    FOR    NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN 'not_found';
+    END IF;
+    -- A stolen token must not open its own way again.
+    IF b.actor = whom THEN
+        RETURN 'own_block';
+    END IF;
+    IF b.released_at IS NULL AND b.blocked_until > clock_timestamp() THEN
+        UPDATE lockstep.reveal_blocks x SET released_at = clock_timestamp(), released_by = whom WHERE x.id = p_id;
+        DELETE FROM lockstep.reveal_marks m WHERE m.actor = b.actor AND m.tenant = b.tenant;
+        PERFORM lockstep.record_activity(b.user_id, b.workspace_id, 'BULK_READ_RELEASED', 'reveal_block', b.id,
+            jsonb_build_object('blockedActor', b.actor));
+    END IF;
+    RETURN 'released';
+END $$;
+COMMENT ON FUNCTION lockstep.release_bulk_reads(uuid) IS
+    'Lets a blocked actor reveal again and begins its count anew: released, not_found, or own_block. SECURITY DEFINER: the user or an admin of the workspace, never the blocked actor; the service login for all.';
+
+CREATE FUNCTION lockstep.set_reveal_limits(p_most integer, p_window_seconds integer, p_block_seconds integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE lockstep.reveal_limits l
+    SET    most_distinct = p_most, window_seconds = p_window_seconds, block_seconds = p_block_seconds
+    WHERE  (l.most_distinct, l.window_seconds, l.block_seconds) IS DISTINCT FROM (p_most, p_window_seconds, p_block_seconds);
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION lockstep.set_reveal_limits(integer, integer, integer) IS
+    'Says what the breaker allows, for all nodes. SECURITY DEFINER: service login only.';
+
+REVOKE ALL ON FUNCTION lockstep.brake_reveals(), lockstep.block_bulk_reads(uuid), lockstep.release_bulk_reads(uuid),
+    lockstep.set_reveal_limits(integer, integer, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lockstep.block_bulk_reads(uuid), lockstep.release_bulk_reads(uuid) TO lockstep_app, lockstep_service;
+GRANT EXECUTE ON FUNCTION lockstep.set_reveal_limits(integer, integer, integer) TO lockstep_service;
+
+-- Reminders of what expires.
+ALTER TABLE lockstep.credentials ADD COLUMN remind_before integer[];
+COMMENT ON COLUMN lockstep.credentials.remind_before IS 'How many seconds before expires_at to remind; NULL: as the installation does; empty: never.';
+GRANT UPDATE (remind_before) ON lockstep.credentials TO lockstep_app, lockstep_service;
+CREATE INDEX credentials_expires_idx ON lockstep.credentials (expires_at) WHERE expires_at IS NOT NULL AND is_active;
+
+CREATE TABLE lockstep.credential_reminders (
+    credential_id uuid        NOT NULL CONSTRAINT credential_reminders_credential_fkey REFERENCES lockstep.credentials (id) ON DELETE CASCADE,
+    expires_at    timestamptz NOT NULL,
+    lead_seconds  integer     NOT NULL,
+    reminded_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT credential_reminders_pkey PRIMARY KEY (credential_id, expires_at, lead_seconds)
+);
+COMMENT ON TABLE lockstep.credential_reminders IS
+    'Which reminders were given. expires_at is in the key: a credential that is prolonged is reminded of again.';
+ALTER TABLE lockstep.credential_reminders ENABLE ROW LEVEL SECURITY;
+ALTER TABLE lockstep.credential_reminders FORCE  ROW LEVEL SECURITY;
+CREATE POLICY owner_maintenance ON lockstep.credential_reminders FOR ALL TO lockstep_owner USING (true) WITH CHECK (true);
+CREATE POLICY integration_narrows ON lockstep.credential_reminders AS RESTRICTIVE FOR ALL TO authenticated, lockstep_app
+    USING ((SELECT lockstep.current_integration_id()) IS NULL);
+CREATE POLICY credential_reminders_read ON lockstep.credential_reminders FOR SELECT TO authenticated, lockstep_app
+    USING (EXISTS (SELECT 1 FROM lockstep.credentials c WHERE c.id = credential_id));
+GRANT SELECT ON lockstep.credential_reminders TO authenticated, lockstep_app;
+
+CREATE FUNCTION lockstep.remind_expiring(p_before integer[], p_limit integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    d      record;
+    now_at timestamptz := clock_timestamp();
+    given  integer := 0;
+BEGIN
+    -- Of several that are due the nearest alone: what was stored with five days left is not told of thirty.
+    FOR d IN
+        SELECT c.id, c.user_id, c.workspace_id, c.name, c.provider, c.version, c.expires_at, x.lead
+        FROM   lockstep.credentials c
+        CROSS  JOIN LATERAL (
+            SELECT min(l) AS lead
+            FROM   unnest(coalesce(c.remind_before, p_before)) l
+            WHERE  c.expires_at - make_interval(secs => l) <= now_at) x
+        WHERE  c.is_active
+        AND    c.expires_at > now_at
+        AND    c.expires_at <= now_at + interval '366 days'
+        AND    x.lead IS NOT NULL
+        AND    NOT EXISTS (
+            SELECT 1 FROM lockstep.credential_reminders r
+            WHERE  r.credential_id = c.id AND r.expires_at = c.expires_at AND r.lead_seconds <= x.lead)
+        ORDER  BY c.expires_at
+        LIMIT  p_limit
+        FOR    NO KEY UPDATE OF c SKIP LOCKED
+    LOOP
+        -- Once, whatever another node does at the same time: the key says so.
+        INSERT INTO lockstep.credential_reminders (credential_id, expires_at, lead_seconds) VALUES (d.id, d.expires_at, d.lead)
+        ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            PERFORM lockstep.record_activity(d.user_id, d.workspace_id, 'CREDENTIAL_EXPIRING', 'credential', d.id,
+                jsonb_build_object('name', d.name, 'provider', d.provider, 'version', d.version, 'withinSeconds', d.lead,
+                                   'expiresAt', to_char(d.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')));
+            given := given + 1;
+        END IF;
+    END LOOP;
+    RETURN given;
+END $$;
+COMMENT ON FUNCTION lockstep.remind_expiring(integer[], integer) IS
+    'Gives the reminders that are due, each once over all nodes, as lines of the audit; p_before is for credentials that say nothing themselves. SECURITY DEFINER: service login only; says how many.';
+REVOKE ALL ON FUNCTION lockstep.remind_expiring(integer[], integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lockstep.remind_expiring(integer[], integer) TO lockstep_service;

@@ -57,7 +57,8 @@ internal sealed class FakeWebhookReceiver : IAsyncDisposable
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         for (var i = 0; i < 1200; i++, await tick.WaitForNextTickAsync())
         {
-            if (await lockstep.ScalarAsync<long>("SELECT count(*) FROM lockstep.webhook_deliveries WHERE state = 'pending' AND next_attempt_at <= clock_timestamp()") == 0)
+            if (await lockstep.ScalarAsync<long>(
+                "SELECT count(*) FROM lockstep.webhook_deliveries d JOIN lockstep.webhooks w ON w.id = d.webhook_id WHERE w.is_active AND d.state = 'pending' AND d.next_attempt_at <= clock_timestamp()") == 0)
                 return;
         }
         throw new ShouldAssertException("The outbox does not come to rest.");
