@@ -23,11 +23,39 @@ internal static class IntegrationTypes
             [
                 new ProviderPreset("icloud", "iCloud", "https://caldav.icloud.com/",
                     "Sign in with your Apple Account's e-mail address and an app-specific password.", "https://account.apple.com/account/manage"),
+                new ProviderPreset("google", "Google Calendar", "https://apidata.googleusercontent.com/caldav/v2/USER/user",
+                    "Google takes no passwords here: give an OAuth access token of the scope https://www.googleapis.com/auth/calendar as the secret, and a new one (PATCH with secret) before it expires.",
+                    null),
                 new ProviderPreset("fastmail", "Fastmail", "https://caldav.fastmail.com/",
                     "Sign in with your full address and an app password that may use calendars.", "https://app.fastmail.com/settings/security/apps"),
                 new ProviderPreset("nextcloud", "Nextcloud", "https://HOST/remote.php/dav",
                     "Sign in with your user name and an app password from Settings, Security.", null),
+                new ProviderPreset("yahoo", "Yahoo Calendar", "https://caldav.calendar.yahoo.com/",
+                    "Sign in with your full address and an app password.", "https://login.yahoo.com/account/security"),
+                new ProviderPreset("zoho", "Zoho Calendar", "https://calendar.zoho.com/",
+                    "Sign in with your full address; with two-factor sign-in, with an application-specific password.", "https://accounts.zoho.com/home#security/app_password"),
+                new ProviderPreset("mailbox-org", "mailbox.org", "https://dav.mailbox.org/", "Sign in with your full address and your password.", null),
+                new ProviderPreset("posteo", "Posteo", "https://posteo.de:8443/", "Sign in with your full address and your password.", null),
+                new ProviderPreset("gmx", "GMX", "https://caldav.gmx.net/",
+                    "Sign in with your full address; with two-factor sign-in, with an app password.", null),
+                new ProviderPreset("web-de", "WEB.DE", "https://caldav.web.de/",
+                    "Sign in with your full address; with two-factor sign-in, with an app password.", null),
+                new ProviderPreset("infomaniak", "Infomaniak", "https://sync.infomaniak.com/",
+                    "Sign in with the user name that your account shows for synchronisation, and an app password where two-factor sign-in is on.", null),
+                new ProviderPreset("runbox", "Runbox", "https://dav.runbox.com/", "Sign in with your user name and an app password.", null),
+                new ProviderPreset("sogo", "SOGo", "https://HOST/SOGo/dav/", "Sign in with your user name and password.", null),
+                new ProviderPreset("zimbra", "Zimbra", "https://HOST/dav/", "Sign in with your full address and password.", null),
+                new ProviderPreset("davical", "DAViCal", "https://HOST/caldav.php/", "Sign in with your user name and password.", null),
+                new ProviderPreset("baikal", "Baikal", "https://HOST/dav.php/", "Sign in with your user name and password.", null),
                 new ProviderPreset("radicale", "Radicale", "https://HOST/", "Sign in with your user name and password.", null),
+                new ProviderPreset("xandikos", "Xandikos", "https://HOST/", "Sign in as the proxy in front of it asks.", null),
             ]),
     ]);
+
+    /// <summary>The provider that runs that host, such as Apple a partition of iCloud; null for one that is not known, or that everybody can run.</summary>
+    public static ProviderPreset? ProviderOf(string host) => All.Items.SelectMany(type => type.Presets).FirstOrDefault(preset =>
+        !preset.Url.Contains("HOST", StringComparison.Ordinal) && DomainOf(new Uri(preset.Url).Host) is var domain
+        && (host.Equals(domain, StringComparison.OrdinalIgnoreCase) || host.EndsWith("." + domain, StringComparison.OrdinalIgnoreCase)));
+
+    private static string DomainOf(string host) => string.Join('.', host.Split('.')[^2..]);
 }

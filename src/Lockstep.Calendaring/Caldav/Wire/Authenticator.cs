@@ -5,7 +5,7 @@ namespace Lockstep.Calendaring.Caldav.Wire;
 
 /// <summary>
 /// Chooses the <c>Authorization</c> header. Over https or loopback Basic is sent straight away, which saves a request each time;
-/// over plain http a challenge is awaited, since it may offer Digest.
+/// over plain http a challenge is awaited, since it may offer Digest. A server that offers Bearer and nothing else gets the secret as a token.
 /// </summary>
 internal sealed class Authenticator(CaldavAccount account)
 {
@@ -13,6 +13,7 @@ internal sealed class Authenticator(CaldavAccount account)
     private DigestChallenge? digest;
     private int nonceUses;
     private bool basicWanted;
+    private bool bearerWanted;
 
     /// <returns>Null when nothing is to be sent (yet), above all to an origin that the account does not trust.</returns>
     public string? HeaderFor(HttpMethod method, Uri url)
@@ -20,7 +21,7 @@ internal sealed class Authenticator(CaldavAccount account)
         if (!account.Trusts(url))
             return null;
         var secret = account.Secret();
-        if (account.Scheme == CaldavScheme.Bearer)
+        if (account.Scheme == CaldavScheme.Bearer || Volatile.Read(ref bearerWanted))
             return HasControls(secret) ? null : "Bearer " + secret;
         lock (gate)
         {
@@ -57,6 +58,12 @@ internal sealed class Authenticator(CaldavAccount account)
 
             if (offer is null && !credentialsWereSent && offered.Any(c => c.Is("Basic")))
                 return basicWanted = true;
+            if (offer is null && !bearerWanted && offered.Any(c => c.Is("Bearer")) && !offered.Any(c => c.Is("Basic")))
+            {
+                Volatile.Write(ref bearerWanted, true);
+                return true;
+            }
+
             return false;
         }
     }

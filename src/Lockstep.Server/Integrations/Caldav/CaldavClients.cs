@@ -22,14 +22,18 @@ internal sealed class CaldavClients(OutboundGuard guard, TimeProvider time) : ID
 
     /// <param name="secret">Asked whenever it is needed; never kept.</param>
     public CaldavClient ForPeople(Uri url, string username, Func<string> secret) =>
-        new(pool, new CaldavAccount(url, username, secret), Interactive, time);
+        new(pool, new CaldavAccount(url, username, secret, SchemeOf(url)), Interactive, time);
 
     /// <returns>The client, and the requests that it will have sent.</returns>
     public (CaldavClient Client, CaldavTraffic Traffic) ForSync(CaldavConfig config, Func<string> secret)
     {
         var traffic = new CaldavTraffic(pool);
-        return (new CaldavClient(traffic, new CaldavAccount(config.Address, config.Username, secret), Background, time), traffic);
+        return (new CaldavClient(traffic, new CaldavAccount(config.Address, config.Username, secret, SchemeOf(config.Address)), Background, time), traffic);
     }
+
+    /// <summary>Google takes tokens alone: knowing it saves a refused request each time. Others say so when asked.</summary>
+    private static CaldavScheme SchemeOf(Uri url) =>
+        url.Host.Equals("apidata.googleusercontent.com", StringComparison.OrdinalIgnoreCase) ? CaldavScheme.Bearer : CaldavScheme.Password;
 
     public void Dispose() => pool.Dispose();
 }

@@ -38,6 +38,9 @@ internal static class CaldavFailures
 
     public static string Sentence(CaldavFailure failure) => failure switch
     {
+        CaldavFailure.Unauthorized refused when IntegrationTypes.ProviderOf(refused.Host) is { } provider =>
+            $"Could not sign in to {refused.Host}: {provider.Name} refused the user name or password. {provider.Hint}"
+            + (provider.AppPasswordUrl is { } page ? $" It is made at {page}." : ""),
         CaldavFailure.Unauthorized refused =>
             $"Could not sign in to {refused.Host}: it refused the user name or password. Apple and Fastmail need an app password.",
         CaldavFailure.Unreachable { Reason: UnreachableReason.AddressRefused } refused =>

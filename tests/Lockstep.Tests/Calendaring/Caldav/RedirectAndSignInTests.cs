@@ -140,6 +140,23 @@ public sealed class RedirectAndSignInTests(FakeCaldavServer server) : IClassFixt
         server.To("/bearer/").Single().Authorization.ShouldBe("Bearer tok.en");
     }
 
+    [Fact]
+    public async Task Where_only_bearer_is_offered_the_secret_is_the_token_and_elsewhere_it_never_is()
+    {
+        server.Answer("/onlybearer/", request => request.Authorization == "Bearer alicepw"
+            ? FakeAnswer.Multistatus(Empty)
+            : FakeAnswer.Empty(401, ("WWW-Authenticate", "Bearer realm=\"https://accounts.example.com\", error=\"invalid_token\"")));
+        server.Answer("/both/", _ => FakeAnswer.Empty(401, ("WWW-Authenticate", "Bearer realm=\"a\", Basic realm=\"a\"")));
+        var client = Clients.For(server.Url);
+
+        (await client.ListEtagsAsync(At("/onlybearer/"), Ct)).Failure.ShouldBeNull();
+        (await client.ListEtagsAsync(At("/onlybearer/"), Ct)).Failure.ShouldBeNull();
+        server.To("/onlybearer/").Count().ShouldBe(3);
+
+        (await Clients.For(server.Url).ListEtagsAsync(At("/both/"), Ct)).Failure.ShouldBeOfType<CaldavFailure.Unauthorized>();
+        server.To("/both/").ShouldAllBe(request => !request.Authorization!.StartsWith("Bearer"));
+    }
+
     [Theory]
     [InlineData("MD5", "8ca523f5e9506fed4657c9700eebdbec")]
     [InlineData("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1")]
