@@ -1,4 +1,5 @@
 // Held by name elsewhere, used here alone.
+global using AesCipher = System.Security.Cryptography.Aes;
 global using EcdsaKey = System.Security.Cryptography.ECDsa;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
@@ -69,8 +70,15 @@ internal static class Primitives
         }
     }
 
+    public static AesCipher AesBlockCipher(ReadOnlySpan<byte> key)
+    {
+        var aes = AesCipher.Create();
+        aes.SetKey(key);
+        return aes;
+    }
+
     /// <summary>One block under AES-256, for what GCM is made of where its nonce has another length than <see cref="AesGcm"/> takes.</summary>
-    public static void AesBlock(Aes aes, ReadOnlySpan<byte> block, Span<byte> output) => aes.EncryptEcb(block, output, PaddingMode.None);
+    public static void AesBlock(AesCipher aes, ReadOnlySpan<byte> block, Span<byte> output) => aes.EncryptEcb(block, output, PaddingMode.None);
 
     /// <summary>Extract with an empty salt (the input is a uniformly random key), then expand to fill <paramref name="output"/>.</summary>
     public static void HkdfSha256(ReadOnlySpan<byte> inputKey, ReadOnlySpan<byte> info, Span<byte> output) =>

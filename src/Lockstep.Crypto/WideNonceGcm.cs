@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 
 namespace Lockstep.Crypto;
 
@@ -21,8 +20,7 @@ internal static class WideNonceGcm
     {
         if (nonce.Length != NonceBytes || tag.Length != Primitives.TagBytes)
             throw new ArgumentException("This takes a 16-byte nonce and a 16-byte tag.");
-        using var aes = Aes.Create();
-        aes.Key = key.ToArray();
+        using var aes = Primitives.AesBlockCipher(key);
         Span<byte> hash = stackalloc byte[Block];
         Span<byte> counter = stackalloc byte[Block];
         Span<byte> expected = stackalloc byte[Block];

@@ -1,7 +1,6 @@
 using Lockstep.Crypto;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Postgres.Embedded;
-using Lockstep.Server.Tenancy.Jwt;
 using Npgsql;
 
 namespace Lockstep.Server.Hosting;
@@ -26,7 +25,7 @@ internal static class DatabaseStart
         try
         {
             return settings.Database is { } addresses
-                ? await Open(addresses, settings.Jwt, settings.Keys, ct)
+                ? await Open(addresses, settings, ct)
                 : await OpenEmbedded(settings.DataDirectory, progress, ct);
         }
         catch (EmbeddedPostgresException e)
@@ -76,18 +75,18 @@ internal static class DatabaseStart
         }
     }
 
-    private static async Task<StartedDatabase> Open(DatabaseAddresses addresses, JwtOptions jwt, KeyRing? keys, CancellationToken ct)
+    private static async Task<StartedDatabase> Open(DatabaseAddresses addresses, Settings settings, CancellationToken ct)
     {
         var migrator = addresses.Direct is { } direct ? OnServerOf(direct, addresses.Migrator) : addresses.Migrator;
         var derive = addresses.App is null || addresses.Service is null;
-        if (derive && jwt.Secret is null)
+        if (derive && settings.Jwt.Secret is null)
             throw new StartRefusedException(
                 $"The passwords of the serving logins come from LOCKSTEP_JWT_SECRET, which is not set. Set it, or name both logins in {DatabaseAddresses.AppSetting} and {DatabaseAddresses.ServiceSetting}.");
-        using var secret = derive ? Secret.FromBytes(jwt.Secret!.Value.Span) : Secret.Random(DerivedSecrets.MinJwtSecretBytes);
+        using var secret = derive ? Secret.FromBytes(settings.Jwt.Secret!.Value.Span) : Secret.Random(DerivedSecrets.MinJwtSecretBytes);
         using var app = DerivedSecrets.RolePassword(secret, Roles.App);
         using var service = DerivedSecrets.RolePassword(secret, Roles.Service);
         var verifiers = derive ? new LoginVerifiers(ScramVerifier.Create(app), ScramVerifier.Create(service)) : null;
-        await KeyPeek.Require(migrator, keys, ct);
+        await KeyPeek.Require(migrator, settings.Keys, settings.KeyProviders.KeysFrom, ct);
         var migrations = await Migrate(migrator, verifiers, ct);
         return new StartedDatabase(
             await Serve(

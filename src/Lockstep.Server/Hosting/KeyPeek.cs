@@ -8,8 +8,9 @@ namespace Lockstep.Server.Hosting;
 internal static class KeyPeek
 {
     /// <summary>Passes on a database that is new, and whenever it cannot tell: the check after the migration is the one that counts.</summary>
+    /// <param name="keysFrom">Where <paramref name="ring"/> came from, for the message.</param>
     /// <exception cref="StartRefusedException">The newest data key is under a master key that was not given.</exception>
-    public static async Task Require(NpgsqlConnectionStringBuilder migrator, KeyRing? ring, CancellationToken ct)
+    public static async Task Require(NpgsqlConnectionStringBuilder migrator, KeyRing? ring, string keysFrom, CancellationToken ct)
     {
         if (ring?.Newest is null)
             return;
@@ -19,7 +20,7 @@ internal static class KeyPeek
             await connection.OpenAsync(ct);
             if (await Newest(connection, ct) is ({ } provider, { } key) && provider == LocalKeyWrapper.Provider && ring.Find(key) is null)
                 throw new StartRefusedException(
-                    $"Refusing to start with a wrong master key: this database was sealed with key {key}, and the settings hold {ring}. "
+                    $"Refusing to start with a wrong master key: this database was sealed with key {key}, and {keysFrom} holds {ring}. "
                     + "Give the key with the first fingerprint, beside a newer one if you have one. Nothing was read or changed.");
         }
         catch (NpgsqlException)

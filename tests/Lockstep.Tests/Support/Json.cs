@@ -11,7 +11,12 @@ public static class Json
 {
     /// <summary>Sends a body as it stands.</summary>
     public static Task<HttpResponseMessage> SendRawAsync(this HttpClient client, HttpMethod method, string path, string body) =>
-        client.SendAsync(new HttpRequestMessage(method, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") });
+        client.SendAsync(new HttpRequestMessage(method, path)
+        {
+            Content = new StringContent(body, Encoding.UTF8, "application/json"),
+            // Who is refused for the size reads the answer instead of finding the connection closed while he still sends (RFC 9110 section 10.1.1).
+            Headers = { ExpectContinue = body.Length > 1 << 20 },
+        });
 
     /// <summary>The body, after making sure of the status; a failure shows the problem document.</summary>
     public static async Task<JsonNode> ShouldBeAsync(this Task<HttpResponseMessage> call, HttpStatusCode status)

@@ -35,7 +35,7 @@ public sealed class RekeyDrill(PostgresServer postgres)
         var environment = Environment(world, old, next);
         var server = world.With(next, old);
         var random = new Random(seed);
-        var before = NodaTime.SystemClock.Instance.GetCurrentInstant().ToString();
+        var before = NodaTime.Text.InstantPattern.ExtendedIso.Format(NodaTime.SystemClock.Instance.GetCurrentInstant());
         var clock = Stopwatch.StartNew();
         var killed = 0;
         while (true)
@@ -90,7 +90,7 @@ public sealed class RekeyDrill(PostgresServer postgres)
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
         while (await world.ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'lockstep_service' AND wait_event_type = 'Lock'") == 0)
         {
-            program.Ended.IsCompleted.ShouldBeFalse($"It ended before it came to the locked row: {program.Errors}");
+            program.Ended.IsCompleted.ShouldBeFalse($"It ended before it came to the locked row: {program.Output} {program.Errors}");
             await tick.WaitForNextTickAsync(Ct);
         }
     }
