@@ -1,4 +1,5 @@
 using Lockstep.Server.Activity;
+using Lockstep.Server.Outbound;
 using Lockstep.Server.Vault;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -15,13 +16,18 @@ internal sealed class Workbench : IAsyncDisposable
 
     /// <exception cref="StartRefusedException">The database cannot be reached.</exception>
     public static async Task<Workbench> Open(Settings settings, Action<string> progress, CancellationToken ct) =>
-        Over(await DatabaseStart.Attach(settings, progress, ct), new VaultOptions(settings.Keys, settings.RevealLimit) { Providers = settings.KeyProviders });
+        Over(
+            await DatabaseStart.Attach(settings, progress, ct),
+            new VaultOptions(settings.Keys, settings.RevealLimit) { Providers = settings.KeyProviders },
+            new OutboundGuard(settings.OutboundAllow));
 
     /// <param name="started">Disposed with the bench.</param>
-    public static Workbench Over(StartedDatabase started, VaultOptions options) => new(started, new ServiceCollection()
+    /// <param name="guard">Of the token endpoints that a reveal may ask; null: public ones alone.</param>
+    public static Workbench Over(StartedDatabase started, VaultOptions options, OutboundGuard? guard = null) => new(started, new ServiceCollection()
         .AddLogging(logging => logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Error))
         .AddSingleton(TimeProvider.System)
         .AddSingleton(started.Database)
+        .AddSingleton(guard ?? new OutboundGuard(new HashSet<HostPort>()))
         .AddActivity()
         .AddVault(options)
         .BuildServiceProvider());

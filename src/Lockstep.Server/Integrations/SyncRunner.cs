@@ -73,6 +73,16 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, SqlVa
                 return NoSecret("is missing");
             case RevealOutcome.Revoked:
                 return NoSecret("was revoked");
+            case RevealOutcome.RefreshFailed:
+                return SyncReport.Failed(new SyncFailure(FailureKind.CredentialRevoked, "refresh_failed",
+                    "The service no longer accepts the OAuth grant of this integration. Connect the account again."));
+            case RevealOutcome.GrantMisconfigured wrong:
+                return NoToken("oauth_misconfigured", $"The token endpoint refuses to refresh the access token ({wrong.Code}). Check the client of its credential.", wrong.RetryAfter);
+            case RevealOutcome.AnswerMalformed wrong:
+                return NoToken("token_answer_malformed", $"The token endpoint answered with something else than a token ({wrong.Code}).", wrong.RetryAfter);
+            case RevealOutcome.EndpointUnavailable away:
+                return NoToken("token_endpoint_unavailable", "The token endpoint gives no access token right now; it is tried again.", away.RetryAfter);
+            case RevealOutcome.TokenExpired:
             case RevealOutcome.Expired:
                 return NoSecret("has expired");
             case RevealOutcome.NotFound:
@@ -87,6 +97,9 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, SqlVa
 
     private static SyncReport NoSecret(string why) => SyncReport.Failed(new SyncFailure(
         FailureKind.CredentialRevoked, "credential_revoked", $"The credential of this integration {why}. Give it a new secret."));
+
+    private static SyncReport NoToken(string code, string message, TimeSpan retryAfter) =>
+        SyncReport.Failed(new SyncFailure(FailureKind.Transient, code, message, retryAfter));
 
     /// <summary>Type, SQLSTATE and where it was thrown: a message may hold a row.</summary>
     private static string Describe(Exception e) =>

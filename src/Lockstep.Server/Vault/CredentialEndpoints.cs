@@ -1,6 +1,7 @@
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault.OAuth;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -33,13 +34,14 @@ internal static class CredentialEndpoints
         group.MapDelete("/{id:guid}", Delete).WithName("deleteCredential").WithSummary("Delete a credential and its former values").ProducesProblem(409);
         group.MapPost("/{id:guid}/reveal", Reveal).WithName("revealCredential").WithSummary("Reveal the value; the activity log names you and the purpose")
             .WithTokenScope(TokenScopes.Reveal)
-            .ProducesProblem(409).ProducesProblem(422).ProducesProblem(429).ProducesProblem(503);
+            .ProducesProblem(409).ProducesProblem(422).ProducesProblem(429).ProducesProblem(502).ProducesProblem(503);
         group.MapPost("/{id:guid}/rotate", Rotate).WithName("rotateCredential").WithSummary("Replace the value; the former one is kept")
             .ProducesProblem(409).ProducesProblem(422).ProducesProblem(503);
         group.MapPost("/{id:guid}/revoke", Revoke).WithName("revokeCredential").WithSummary("Revoke for good");
         group.MapPost("/{id:guid}/rollback", Rollback).WithName("rollbackCredential").WithSummary("Make a former value current again, as a new version")
             .ProducesProblem(409).ProducesProblem(422).ProducesProblem(503);
         group.MapGet("/{id:guid}/versions", Versions).WithName("listCredentialVersions").WithSummary("List the current and the kept former values, masked");
+        group.MapGrant();
         routes.MapPost("/v1/workspaces/{id:guid}/revoke-credentials", RevokeOfWorkspace).RequireAuthorization(Policies.UserOrService).WithTags("Credentials")
             .WithName("revokeWorkspaceCredentials").WithSummary("Revoke every credential of a workspace at once; its admins are told in its activity")
             .ProducesProblem(401).ProducesProblem(404).ProducesProblem(422);
@@ -67,10 +69,10 @@ internal static class CredentialEndpoints
     }
 
     private static async Task<Results<Created<CredentialView>, ProblemHttpResult>> Store(
-        StoreCredentialRequest request, TenantSession session, CredentialVault vault, CancellationToken ct)
+        StoreCredentialRequest request, TenantSession session, CredentialVault vault, GrantRules grants, CancellationToken ct)
     {
-        using var value = request.Value;
-        return await vault.Store(session, request.ToCredential(), ct) switch
+        using var given = grants.Read(request.Value, request.OAuth);
+        return await vault.Store(session, request.ToCredential(given), ct) switch
         {
             StoreOutcome.Stored stored => TypedResults.Created($"/v1/credentials/{stored.Credential.Id}", stored.Credential),
             var refused => CredentialProblems.Of(refused),
@@ -129,14 +131,14 @@ internal static class CredentialEndpoints
         if (outcome is not RevealOutcome.Revealed revealed)
             return CredentialProblems.Of(outcome, response);
         response.RegisterForDispose(revealed.Value);
-        return TypedResults.Ok(new RevealAnswer(revealed.Value, revealed.Version));
+        return TypedResults.Ok(new RevealAnswer(revealed.Value, revealed.Version, revealed.ExpiresAt));
     }
 
     private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Rotate(
-        Guid id, RotateRequest request, TenantSession session, CredentialVault vault, CancellationToken ct)
+        Guid id, RotateRequest request, TenantSession session, CredentialVault vault, GrantRules grants, CancellationToken ct)
     {
-        using var value = request.Value;
-        return Answer(await vault.Rotate(session, new CredentialId(id), value, request.ExpectedVersion, request.GraceSeconds, ct));
+        using var given = grants.Read(request.Value, request.OAuth);
+        return Answer(await vault.Rotate(session, new CredentialId(id), given.Value, given.Grant, request.ExpectedVersion, request.GraceSeconds, ct));
     }
 
     private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Revoke(

@@ -29,6 +29,8 @@ internal static class CredentialProblems
         ChangeOutcome.VersionConflict => Problems.Conflict(
             "version_conflict", "Somebody else changed this credential at the same time. Read it, then decide again; your value was not stored."),
         ChangeOutcome.UnknownVersion unknown => UnknownVersion(unknown.Version),
+        ChangeOutcome.FormerGrant former => Problems.Conflict(
+            "oauth_rollback", $"Version {former.Version} holds an OAuth grant, whose refresh token may have been used since; showing it again can end the whole grant. Connect the account again and rotate with oauth."),
         ChangeOutcome.IntegrityFailure => Damaged(),
         _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no problem."),
     };
@@ -53,13 +55,33 @@ internal static class CredentialProblems
             case RevealOutcome.IntegrityFailure:
                 return Damaged();
             case RevealOutcome.BulkReadBlocked blocked:
-                response.Headers.RetryAfter = ((int)Math.Ceiling(blocked.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+                SayWhen(response, blocked.RetryAfter.ToTimeSpan());
                 return Problems.Of(429, "bulk_read_blocked",
                     $"You have revealed too many different credentials of this owner in a short time, so you may reveal none until {blocked.RetryAt}. An admin other than you, or the operator, can release you.",
                     new Dictionary<string, object?> { ["retryAt"] = blocked.RetryAt });
+            case RevealOutcome.TokenExpired:
+                return Problems.Conflict("credential_expired",
+                    "The access token has expired, and there is no refresh token to get another one. Rotate with oauth, or with a new access token.");
+            case RevealOutcome.RefreshFailed failed:
+                return Problems.Of(409, "refresh_failed",
+                    "The service no longer accepts the refresh token: it was revoked, has expired, or was used elsewhere. Have the user connect the account again, then rotate this credential with oauth.",
+                    Failure(failed.Code));
+            case RevealOutcome.GrantMisconfigured wrong:
+                SayWhen(response, wrong.RetryAfter);
+                return Problems.Of(409, "oauth_misconfigured",
+                    $"The access token has expired, and the token endpoint refuses to refresh it ({wrong.Code}). Check tokenEndpoint, clientId, clientSecret, authStyle and scope with the service, then rotate this credential with oauth; it is also tried again by itself.",
+                    Failure(wrong.Code));
+            case RevealOutcome.AnswerMalformed malformed:
+                SayWhen(response, malformed.RetryAfter);
+                return Problems.Of(502, "token_answer_malformed",
+                    $"The access token has expired, and the token endpoint answered with something else than a token ({malformed.Code}). Check that tokenEndpoint is the right address; it is tried again by itself.",
+                    Failure(malformed.Code));
+            case RevealOutcome.EndpointUnavailable unavailable:
+                SayWhen(response, unavailable.RetryAfter);
+                return Problems.Of(503, "token_endpoint_unavailable",
+                    "The access token has expired, and the token endpoint does not give another one right now. Try again after the seconds in Retry-After.");
             case RevealOutcome.TooMany tooMany:
-                var seconds = (int)Math.Ceiling(tooMany.RetryAfter.TotalSeconds);
-                response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+                var seconds = SayWhen(response, tooMany.RetryAfter);
                 return Problems.Of(429, "reveal_limit",
                     $"You have revealed as many credentials as one hour allows. Try again in {seconds} s, or ask the operator to raise LOCKSTEP_REVEAL_LIMIT.");
             default:
@@ -78,6 +100,15 @@ internal static class CredentialProblems
 
     private static ProblemHttpResult UnknownVersion(int version) => Problems.Invalid(
         "version", $"{version} is not kept for this credential. GET .../versions lists the former values that are.");
+
+    private static int SayWhen(HttpResponse response, TimeSpan wait)
+    {
+        var seconds = (int)Math.Ceiling(wait.TotalSeconds);
+        response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        return seconds;
+    }
+
+    private static Dictionary<string, object?> Failure(string code) => new() { ["failure"] = code };
 
     private static ProblemHttpResult NameTaken() => Problems.Conflict(
         "credential_exists", "There is a credential of this provider and name already. Rotate that one, or choose another name.");

@@ -2,32 +2,36 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Lockstep.Crypto;
 using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault.OAuth;
 using NodaTime;
 
 namespace Lockstep.Server.Vault;
 
+/// <param name="Value">Exactly one of it and <paramref name="OAuth"/> is given.</param>
 /// <param name="Scope">Left out it is USER.</param>
 internal sealed record StoreCredentialRequest(
     string Name,
     string Provider,
     CredentialType Type,
-    [property: JsonConverter(typeof(SecretJson))] Secret Value,
+    [property: JsonConverter(typeof(SecretJson))] Secret? Value = null,
+    [property: JsonPropertyName("oauth")] OAuthRequest? OAuth = null,
     CredentialScope? Scope = null,
     Guid? WorkspaceId = null,
     string? Description = null,
     Instant? ExpiresAt = null,
     JsonElement? Metadata = null)
 {
-    public NewCredential ToCredential() => new(
+    public NewCredential ToCredential(GivenValue given) => new(
         Name,
         Provider,
         Type,
-        Value,
+        given.Value,
         Scope ?? CredentialScope.USER,
         WorkspaceId is { } workspace ? new WorkspaceId(workspace) : null,
         Description,
         ExpiresAt,
-        Metadata is { ValueKind: not JsonValueKind.Null } ? Metadata : null);
+        Metadata is { ValueKind: not JsonValueKind.Null } ? Metadata : null,
+        given.Grant);
 }
 
 /// <summary>What is left out stays as it is; <c>description</c> and <c>expiresAt</c> may be null to be cleared.</summary>
@@ -67,11 +71,20 @@ internal sealed class UpdateCredentialRequest
 /// <param name="Version">A former one within its grace; left out, the current one.</param>
 internal sealed record RevealRequest(string Purpose, int? Version = null);
 
-internal sealed record RevealAnswer([property: JsonConverter(typeof(SecretJson))] Secret Value, int Version);
+/// <param name="ExpiresAt">Of the access token of an OAuth grant; only there, and only when it is known.</param>
+internal sealed record RevealAnswer(
+    [property: JsonConverter(typeof(SecretJson))] Secret Value,
+    int Version,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Instant? ExpiresAt = null);
 
+/// <param name="Value">Exactly one of it and <paramref name="OAuth"/> is given.</param>
 /// <param name="ExpectedVersion">Rotates only this version; left out, whichever is current.</param>
 /// <param name="GraceSeconds">So long the former value is still revealed to who asks for its version; at most 30 days. Left out, not at all.</param>
-internal sealed record RotateRequest([property: JsonConverter(typeof(SecretJson))] Secret Value, int? ExpectedVersion = null, int? GraceSeconds = null);
+internal sealed record RotateRequest(
+    [property: JsonConverter(typeof(SecretJson))] Secret? Value = null,
+    [property: JsonPropertyName("oauth")] OAuthRequest? OAuth = null,
+    int? ExpectedVersion = null,
+    int? GraceSeconds = null);
 
 internal sealed record RollbackRequest(int Version);
 

@@ -3,6 +3,7 @@ using Lockstep.Crypto;
 using Lockstep.Server.Detection;
 using Lockstep.Server.Http;
 using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault.OAuth;
 using NodaTime;
 
 namespace Lockstep.Server.Vault;
@@ -17,6 +18,9 @@ internal static class CredentialRules
     public const int MaxPurpose = 200;
     public const int MaxGraceSeconds = 30 * 24 * 60 * 60;
 
+    /// <summary>When a credential of another type is given the tokens of a grant.</summary>
+    public static readonly FieldErrors GrantOfAnotherType = Single("oauth", "goes with type OAUTH_TOKEN only.");
+
     private static readonly Instant Earliest = Instant.FromUtc(2000, 1, 1, 0, 0);
 
     /// <summary>The database rounds to microseconds; a time that rounds up to the year 10000 could never be read again.</summary>
@@ -28,7 +32,8 @@ internal static class CredentialRules
         CheckName(errors, credential.Name);
         CheckLine(errors, "provider", credential.Provider, MaxProvider);
         errors.Require(Enum.IsDefined(credential.Type), "type", "is not a known type.");
-        CheckValue(errors, credential.Value);
+        CheckValue(errors, credential.Value, credential.Grant);
+        errors.Require(credential.Grant is null || credential.Type == CredentialType.OAUTH_TOKEN, "oauth", "goes with type OAUTH_TOKEN only.");
         CheckDescription(errors, credential.Description);
         errors.Require(credential.ExpiresAt is null || credential.ExpiresAt > now, "expiresAt", "is in the past.");
         errors.Require(credential.ExpiresAt is null || credential.ExpiresAt < Latest, "expiresAt", "is after the year 9998; leave it out for no end.");
@@ -58,16 +63,11 @@ internal static class CredentialRules
         return errors;
     }
 
-    public static FieldErrors CheckValue(Secret value)
+    /// <param name="grant">What <paramref name="value"/> is the tokens of; null for a plain value.</param>
+    public static FieldErrors CheckRotation(Secret value, NewGrant? grant, int? graceSeconds)
     {
         var errors = new FieldErrors();
-        CheckValue(errors, value);
-        return errors;
-    }
-
-    public static FieldErrors CheckRotation(Secret value, int? graceSeconds)
-    {
-        var errors = CheckValue(value);
+        CheckValue(errors, value, grant);
         errors.Require(graceSeconds is null or (>= 0 and <= MaxGraceSeconds), "graceSeconds", $"is {graceSeconds}; it goes from 0 to {MaxGraceSeconds}, which is 30 days.");
         return errors;
     }
@@ -89,8 +89,16 @@ internal static class CredentialRules
 
     private static void CheckName(FieldErrors errors, string name) => CheckLine(errors, "name", name, MaxName);
 
-    private static void CheckValue(FieldErrors errors, Secret value)
+    private static void CheckValue(FieldErrors errors, Secret value, NewGrant? grant)
     {
+        foreach (var (field, messages) in grant?.Faults.All ?? new Dictionary<string, string[]>())
+        {
+            foreach (var message in messages)
+                errors.Add(field, message);
+        }
+        if (grant is not null)
+            return;
+        errors.Require(!TokenBundle.IsBundle(value), "value", "begins with bytes that mark the tokens of a grant here. Give those in oauth.");
         errors.Require(value.Length > 0, "value", "is empty.");
         errors.Require(value.Length <= MaxValueBytes, "value", $"has {value.Length} bytes as UTF-8; at most {MaxValueBytes} can be stored.");
     }
@@ -116,5 +124,12 @@ internal static class CredentialRules
     {
         errors.Require(text is not { Length: > MaxDescription }, "description", $"has more than {MaxDescription} characters.");
         errors.Require(text?.Contains('\0', StringComparison.Ordinal) != true, "description", "holds the character U+0000, which the database cannot keep.");
+    }
+
+    private static FieldErrors Single(string field, string message)
+    {
+        var errors = new FieldErrors();
+        errors.Add(field, message);
+        return errors;
     }
 }

@@ -4,6 +4,7 @@ using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault.Keys;
+using Lockstep.Server.Vault.OAuth;
 using Lockstep.Server.Vault.Reveals;
 using Microsoft.Extensions.Logging;
 using NodaTime;
@@ -13,13 +14,13 @@ namespace Lockstep.Server.Vault;
 
 /// <summary>The door to credentials: seals before SQL, opens after the audit line has committed.</summary>
 /// <remarks>
-/// Each operation is one round trip when the owner's data key is cached (reveal always); rotation and rollback are two, since
-/// the value is sealed to a version that must be read first. Whoever is not the owner (the user; an admin of the workspace; the service
+/// Each operation is one round trip when the owner's data key is cached (reveal always, unless an OAuth token is due); rotation and rollback are two,
+/// since the value is sealed to a version that must be read first; storing a grant is one more. Whoever is not the owner (the user; an admin of the workspace; the service
 /// role without a user for SYSTEM) gets the outcome of an unknown id. Operations that need a key throw <see cref="ProblemException"/>
 /// 503 <c>vault_locked</c> without one.
 /// </remarks>
 [SuppressMessage("Performance", "CA1822:Mark members as static", Justification = "One door: a caller need not know which operation keeps state.")]
-internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, SyncAudit syncAudit, TimeProvider time, ILogger<CredentialVault> log)
+internal sealed class CredentialVault(ValueSealer seals, CredentialReader reader, RevealLimit limit, TimeProvider time, ILogger<CredentialVault> log)
 {
     private const int FirstVersion = 1;
 
@@ -138,22 +139,24 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
     public static Statement DeleteStatement(CredentialId id) => CredentialRows.Delete(id);
 
     public Task<ChangeOutcome> Rotate(TenantSession session, CredentialId id, Secret value, int? expectedVersion, CancellationToken ct) =>
-        Rotate(session, id, value, expectedVersion, graceSeconds: null, ct);
+        Rotate(session, id, value, grant: null, expectedVersion, graceSeconds: null, ct);
 
     /// <summary>Replaces the value; the former one is kept for <see cref="Rollback"/>.</summary>
+    /// <param name="grant">Beside <paramref name="value"/> when that is the tokens of one; null for a plain value.</param>
     /// <param name="expectedVersion">Null takes the current one; even then a rotation at the same time is a conflict.</param>
     /// <param name="graceSeconds">So long the former value is still revealed to who asks for its version; null: not at all.</param>
     public async Task<ChangeOutcome> Rotate(
-        TenantSession session, CredentialId id, Secret value, int? expectedVersion, int? graceSeconds, CancellationToken ct)
+        TenantSession session, CredentialId id, Secret value, NewGrant? grant, int? expectedVersion, int? graceSeconds, CancellationToken ct)
     {
-        if (CredentialRules.CheckRotation(value, graceSeconds) is { Any: true } errors)
+        if (CredentialRules.CheckRotation(value, grant, graceSeconds) is { Any: true } errors)
             return new ChangeOutcome.Invalid(errors.All);
         seals.RequireUnlocked();
         var head = await session.First(SealedRows.Head(id), HeadRow.Read, ct);
         return head is null ? new ChangeOutcome.NotFound()
             : !head.IsActive ? new ChangeOutcome.Revoked()
             : expectedVersion is { } expected && expected != head.Version ? new ChangeOutcome.VersionConflict(head.Version)
-            : await Replace(session, id, head, value, "CREDENTIAL_ROTATED", null, graceSeconds, ct);
+            : grant is not null && head.Type != CredentialType.OAUTH_TOKEN ? new ChangeOutcome.Invalid(CredentialRules.GrantOfAnotherType.All)
+            : await Replace(session, id, head, new Replacement(value, grant, "CREDENTIAL_ROTATED", null, graceSeconds), ct);
     }
 
     /// <summary>Makes a former value current again, as a new version.</summary>
@@ -168,9 +171,9 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
         if (await session.First(SealedRows.Former(id, version), row => SealedRead.Read(row, 0), ct) is not { } former)
             return new ChangeOutcome.UnknownVersion(version);
         using var value = await seals.Open(head.Owner, id, version, former, ct);
-        return value is null
-            ? new ChangeOutcome.IntegrityFailure()
-            : await Replace(session, id, head, value, "CREDENTIAL_ROLLED_BACK", version, null, ct);
+        return value is null ? new ChangeOutcome.IntegrityFailure()
+            : TokenBundle.IsBundle(value) ? new ChangeOutcome.FormerGrant(version)
+            : await Replace(session, id, head, new Replacement(value, null, "CREDENTIAL_ROLLED_BACK", version, null), ct);
     }
 
     public Task<RevealOutcome> Reveal(TenantSession session, CredentialId id, string purpose, CancellationToken ct) =>
@@ -196,7 +199,7 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
         }
         try
         {
-            return await Access(session, id, purpose, version, auditedVersion: null, ct);
+            return await reader.Read(session, id, purpose, version, auditedVersion: null, ct);
         }
         catch (PostgresException e) when (e.SqlState == BulkReads.SqlState)
         {
@@ -218,15 +221,15 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
     }
 
     /// <summary>Releases the value to the worker, outside the reveal limit; audited once in ten minutes and version, purpose <c>sync</c>.</summary>
-    public async Task<RevealOutcome> RevealForSync(TenantSession session, CredentialId id, CancellationToken ct)
+    public Task<RevealOutcome> RevealForSync(TenantSession session, CredentialId id, CancellationToken ct)
     {
         seals.RequireUnlocked();
-        var audited = syncAudit.AuditedVersion(id);
-        var outcome = await Access(session, id, "sync", null, audited, ct);
-        if (outcome is RevealOutcome.Revealed revealed && revealed.Version != audited)
-            syncAudit.Note(id, revealed.Version);
-        return outcome;
+        return reader.ForSync(session, id, ct);
     }
+
+    /// <summary>After a service refused a token before its time: the next reveal refreshes it, at most once in five minutes. Does nothing to a plain value.</summary>
+    public Task TokenRefused(TenantSession session, CredentialId id, int version, CancellationToken ct) =>
+        session.Execute(GrantRows.Doubt(id, version, Now), ct);
 
     private static Tenant OwnerOf(NewCredential credential, Caller caller) => OwnerOf(credential.Scope, credential.Workspace, caller);
 
@@ -243,10 +246,9 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
         if (prepared is PrepareOutcome.Refused refused)
             return refused.Why;
         var ready = (PrepareOutcome.Ready)prepared;
-        var now = Now;
         try
         {
-            return new StoreOutcome.Stored((await session.First(ready.Insert, row => CredentialView.Read(row, now), ct))!);
+            return new StoreOutcome.Stored((await WithGrant(session, ready.Insert, ready.Id, credential.Grant, ct))!);
         }
         catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "credentials_identity_key" })
         {
@@ -269,41 +271,32 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
             await session.Query(SealedRows.Refuse(id, purpose, reason), row => row.GetInt64(0), ct);
     }
 
-    private async Task<RevealOutcome> Access(
-        TenantSession session, CredentialId id, string purpose, int? version, int? auditedVersion, CancellationToken ct)
+    private async Task<ChangeOutcome> Replace(TenantSession session, CredentialId id, HeadRow head, Replacement next, CancellationToken ct)
     {
-        var row = await session.First(SealedRows.Access(id, purpose, Now, version, auditedVersion), SealedRow.Read, ct);
-        switch (row?.State)
-        {
-            case null:
-                return new RevealOutcome.NotFound();
-            case "revoked":
-                return new RevealOutcome.Revoked();
-            case "expired":
-                return new RevealOutcome.Expired();
-            case "unknown_version":
-                return new RevealOutcome.UnknownVersion(row.Version);
-            case "version_retired":
-                return new RevealOutcome.VersionRetired(row.Version);
-        }
-        return await seals.Open(row.Owner, id, row.Version, row.Sealed, ct) is { } value
-            ? new RevealOutcome.Revealed(value, row.Version)
-            : new RevealOutcome.IntegrityFailure();
+        if (await seals.Seal(session, head.Owner, id, head.Version + 1, next.Value, ct) is not { } value)
+            return new ChangeOutcome.IntegrityFailure();
+        var now = Now;
+        var replace = SealedRows.Replace(
+            id, head.Version, value, MaskedValue.Of(head.Type, next.Value), now, next.Action, next.RolledBackTo,
+            next.GraceSeconds > 0 ? now + Duration.FromSeconds(next.GraceSeconds.Value) : null);
+        return await WithGrant(session, replace, id, next.Grant, ct) is { } credential
+            ? new ChangeOutcome.Changed(credential)
+            : new ChangeOutcome.VersionConflict(null);
     }
 
-    private async Task<ChangeOutcome> Replace(
-        TenantSession session, CredentialId id, HeadRow head, Secret value, string action, int? rolledBackTo, int? graceSeconds,
-        CancellationToken ct)
+    /// <summary>Stores a value, and the grant beside it in the same transaction.</summary>
+    private async Task<CredentialView?> WithGrant(TenantSession session, Statement deed, CredentialId id, NewGrant? grant, CancellationToken ct)
     {
-        if (await seals.Seal(session, head.Owner, id, head.Version + 1, value, ct) is not { } next)
-            return new ChangeOutcome.IntegrityFailure();
-        var masked = MaskedValue.Of(head.Type, value);
         var now = Now;
-        return await Changed(
-            session,
-            SealedRows.Replace(id, head.Version, next, masked, now, action, rolledBackTo, graceSeconds > 0 ? now + Duration.FromSeconds(graceSeconds.Value) : null),
-            new ChangeOutcome.VersionConflict(null),
-            ct);
+        if (grant is null)
+            return await session.First(deed, row => CredentialView.Read(row, now), ct);
+        return await session.Transact(async transaction =>
+        {
+            var stored = await transaction.First(deed, row => CredentialView.Read(row, now), ct);
+            if (stored is not null)
+                await transaction.Commit(ct, GrantRows.Put(id, grant));
+            return stored;
+        }, ct);
     }
 
     private async Task<ChangeOutcome> Changed(TenantSession session, Statement statement, ChangeOutcome otherwise, CancellationToken ct)
@@ -313,4 +306,6 @@ internal sealed class CredentialVault(ValueSealer seals, RevealLimit limit, Sync
             ? new ChangeOutcome.Changed(credential)
             : otherwise;
     }
+
+    private sealed record Replacement(Secret Value, NewGrant? Grant, string Action, int? RolledBackTo, int? GraceSeconds);
 }

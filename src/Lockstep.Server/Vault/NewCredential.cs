@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Lockstep.Crypto;
 using Lockstep.Server.Tenancy;
+using Lockstep.Server.Vault.OAuth;
 using NodaTime;
 
 namespace Lockstep.Server.Vault;
@@ -11,6 +12,7 @@ namespace Lockstep.Server.Vault;
 /// <param name="Value">1 to 65,536 bytes of UTF-8, kept byte for byte. The caller disposes it.</param>
 /// <param name="Workspace">With scope WORKSPACE, and only then.</param>
 /// <param name="Metadata">A JSON object of at most 8 KiB that holds no secret; null is an empty one.</param>
+/// <param name="Grant">Beside <paramref name="Value"/> when that is the tokens of one; null for a plain value.</param>
 internal sealed record NewCredential(
     string Name,
     string Provider,
@@ -20,7 +22,8 @@ internal sealed record NewCredential(
     WorkspaceId? Workspace = null,
     string? Description = null,
     Instant? ExpiresAt = null,
-    JsonElement? Metadata = null);
+    JsonElement? Metadata = null,
+    NewGrant? Grant = null);
 
 /// <summary>Changes of what describes a credential; its value changes by rotation alone.</summary>
 /// <param name="Name">Null leaves it.</param>

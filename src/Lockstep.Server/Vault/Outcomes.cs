@@ -42,7 +42,8 @@ internal abstract record RevealOutcome
     private RevealOutcome() { }
 
     /// <summary>The audit line has been committed. The receiver disposes the value.</summary>
-    public sealed record Revealed(Secret Value, int Version) : RevealOutcome;
+    /// <param name="ExpiresAt">Of the access token of a grant, when it is known.</param>
+    public sealed record Revealed(Secret Value, int Version, Instant? ExpiresAt = null) : RevealOutcome;
 
     public sealed record Invalid(IReadOnlyDictionary<string, string[]> Errors) : RevealOutcome;
 
@@ -61,6 +62,22 @@ internal abstract record RevealOutcome
 
     /// <summary>The row was changed or moved by somebody else than this program; nothing was released.</summary>
     public sealed record IntegrityFailure : RevealOutcome;
+
+    /// <summary>The access token of a grant has expired, and nothing can refresh it.</summary>
+    public sealed record TokenExpired : RevealOutcome;
+
+    /// <summary>The refresh token was refused: the account has to be connected again.</summary>
+    /// <param name="Code">As the token endpoint calls it, of a fixed list.</param>
+    public sealed record RefreshFailed(string Code) : RevealOutcome;
+
+    /// <summary>The access token has expired, and the token endpoint refuses the client, its scope or the request.</summary>
+    public sealed record GrantMisconfigured(string Code, TimeSpan RetryAfter) : RevealOutcome;
+
+    /// <summary>The access token has expired, and the token endpoint answered with something else than a token.</summary>
+    public sealed record AnswerMalformed(string Code, TimeSpan RetryAfter) : RevealOutcome;
+
+    /// <summary>The access token has expired, and no other could be had in time.</summary>
+    public sealed record EndpointUnavailable(TimeSpan RetryAfter) : RevealOutcome;
 
     /// <summary>The actor has used up what <see cref="VaultOptions.RevealLimit"/> allows.</summary>
     public sealed record TooMany(TimeSpan RetryAfter) : RevealOutcome;
@@ -92,6 +109,9 @@ internal abstract record ChangeOutcome
 
     /// <summary>The version to go back to is not kept.</summary>
     public sealed record UnknownVersion(int Version) : ChangeOutcome;
+
+    /// <summary>The version to go back to holds a grant, whose refresh token may be used up.</summary>
+    public sealed record FormerGrant(int Version) : ChangeOutcome;
 
     /// <summary>The version to go back to does not open.</summary>
     public sealed record IntegrityFailure : ChangeOutcome;

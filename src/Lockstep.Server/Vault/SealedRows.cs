@@ -1,6 +1,7 @@
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault.Keys;
+using Lockstep.Server.Vault.OAuth;
 using NodaTime;
 using Npgsql;
 
@@ -35,7 +36,9 @@ internal static class SealedRows
     /// <summary>Reads a sealed value with the key that sealed it, and audits the access, or that it was refused.</summary>
     /// <param name="version">A former one within its grace; null for the current one.</param>
     /// <param name="auditedVersion">No line is written for this version; null writes one for every version.</param>
-    public static Statement Access(CredentialId id, string purpose, Instant now, int? version, int? auditedVersion) => new(
+    /// <param name="asItIs">An OAuth token that is due to be refreshed is released as long as it has not expired.</param>
+    /// <remarks>A grant counts beside the current version alone. A token that is held back is neither an access nor a refusal: it is refreshed, and read again.</remarks>
+    public static Statement Access(CredentialId id, string purpose, Instant now, int? version, int? auditedVersion, bool asItIs) => new(
         """
         WITH found AS (
             SELECT c.id, c.user_id, c.workspace_id, coalesce($5::integer, c.version) AS version,
@@ -45,6 +48,7 @@ internal static class SealedRows
                         WHEN v.version IS NULL THEN 'unknown_version'
                         WHEN v.grace_until > $3 THEN 'open'
                         ELSE 'version_retired' END AS state,
+                   v.version IS NOT NULL AS is_former,
                    CASE WHEN v.version IS NULL THEN c.encrypted_value ELSE v.encrypted_value END AS encrypted_value,
                    CASE WHEN v.version IS NULL THEN c.key_provider ELSE v.key_provider END AS key_provider,
                    CASE WHEN v.version IS NULL THEN c.key_id ELSE v.key_id END AS key_id,
@@ -57,28 +61,35 @@ internal static class SealedRows
             AND    lockstep.owns_credential(c.user_id, c.workspace_id)),
         seen AS (
             SELECT f.id, f.user_id, f.workspace_id, f.version, f.state, f.encrypted_value, f.key_provider, f.key_id, f.key_version, f.format,
-                   k.id AS data_key, k.version AS data_key_version, k.provider AS wrapped_by, k.key_version AS wrapped_under, k.wrapped_key
+                   k.id AS data_key, k.version AS data_key_version, k.provider AS wrapped_by, k.key_version AS wrapped_under, k.wrapped_key,
+                   f.is_former, g.credential_id IS NOT NULL AS has_grant, g.has_refresh_token, g.state AS grant_state, g.failure_code,
+                   g.expires_at AS token_expires_at, g.retry_at,
+                   f.state = 'open' AND coalesce(g.state = 'refresh_failed' OR g.expires_at <= $3
+                       OR (NOT $6::boolean AND g.has_refresh_token AND g.refresh_at <= $3 AND coalesce(g.retry_at <= clock_timestamp(), true)),
+                       false) AS held
             FROM   found f
-            LEFT   JOIN lockstep.data_keys k ON k.id = f.data_key_id),
+            LEFT   JOIN lockstep.data_keys k ON k.id = f.data_key_id
+            LEFT   JOIN lockstep.oauth_grants g ON g.credential_id = f.id AND g.version = f.version AND NOT f.is_former),
         audit AS (
             SELECT lockstep.record_activity(s.user_id, s.workspace_id,
                        CASE s.state WHEN 'open' THEN 'CREDENTIAL_ACCESSED' ELSE 'CREDENTIAL_REFUSED' END, 'credential', s.id,
                        jsonb_strip_nulls(jsonb_build_object('purpose', $2::text, 'version', s.version, 'reason', nullif(s.state, 'open')))) AS seq
             FROM   seen s
-            WHERE  s.state <> 'open' OR s.version IS DISTINCT FROM $4::integer),
+            WHERE  NOT s.held AND (s.state <> 'open' OR s.version IS DISTINCT FROM $4::integer)),
         used AS (
             UPDATE lockstep.credentials c
             SET    last_used_at = $3
             FROM   seen s
-            WHERE  c.id = s.id AND s.state = 'open'
+            WHERE  c.id = s.id AND s.state = 'open' AND NOT s.held
             AND    (c.last_used_at IS NULL OR c.last_used_at <= $3::timestamptz - interval '1 minute'))
         SELECT s.user_id, s.workspace_id, s.version, s.state,
                s.encrypted_value, s.key_provider, s.key_id, s.key_version, s.format,
-               s.data_key, s.data_key_version, s.wrapped_by, s.wrapped_under, s.wrapped_key, a.seq
+               s.data_key, s.data_key_version, s.wrapped_by, s.wrapped_under, s.wrapped_key,
+               s.is_former, s.has_grant, s.held, s.has_refresh_token, s.grant_state, s.failure_code, s.token_expires_at, s.retry_at, a.seq
         FROM   seen s
         LEFT   JOIN audit a ON true
         """,
-        id.Value, purpose, now, auditedVersion, version);
+        id.Value, purpose, now, auditedVersion, version, asItIs);
 
     /// <summary>Audits a reveal that was refused before anything was looked at.</summary>
     public static Statement Refuse(CredentialId id, string purpose, string reason) => new(
@@ -155,11 +166,14 @@ internal static class SealedRows
 
 /// <summary>A row of <see cref="SealedRows.Access"/>.</summary>
 /// <param name="State"><see cref="Open"/>, or why the value is not released.</param>
-internal sealed record SealedRow(Tenant Owner, int Version, string State, SealedRead Sealed)
+/// <param name="IsFormer">Another version is current.</param>
+/// <param name="Grant">Null for a plain value, and for a former one.</param>
+internal sealed record SealedRow(Tenant Owner, int Version, string State, SealedRead Sealed, bool IsFormer, GrantState? Grant)
 {
     public const string Open = "open";
 
-    public static SealedRow Read(NpgsqlDataReader row) => new(OwnerOf(row), row.GetInt32(2), row.GetString(3), SealedRead.Read(row, 4));
+    public static SealedRow Read(NpgsqlDataReader row) => new(
+        OwnerOf(row), row.GetInt32(2), row.GetString(3), SealedRead.Read(row, 4), row.GetBoolean(14), GrantState.Read(row, 15));
 
     public static Tenant OwnerOf(NpgsqlDataReader row) => new(
         row.GetGuidOrNull(0) is { } user ? new UserId(user) : null, row.GetGuidOrNull(1) is { } workspace ? new WorkspaceId(workspace) : null);

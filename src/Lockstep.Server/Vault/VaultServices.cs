@@ -1,6 +1,7 @@
 using Lockstep.Crypto;
 using Lockstep.Server.Activity.Chain;
 using Lockstep.Server.Vault.Keys;
+using Lockstep.Server.Vault.OAuth;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
@@ -21,6 +22,10 @@ internal static class VaultServices
         .AddSingleton<KeyHealth>()
         .AddSingleton<RevealLimit>()
         .AddSingleton<SyncAudit>()
+        .AddSingleton<GrantRules>()
+        .AddSingleton<TokenEndpointClient>()
+        .AddSingleton<TokenRefresher>()
+        .AddSingleton<CredentialReader>()
         .AddSingleton<CredentialVault>()
         .AddSingleton<VaultStartCheck>()
         .AddSingleton<AuditKeys>()

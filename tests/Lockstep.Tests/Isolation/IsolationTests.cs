@@ -21,7 +21,7 @@ public abstract class IsolationTests(PostgresServer postgres) : IAsyncLifetime
     /// <summary>What the sync of an integration may see: itself, its credential with the key that opens it, its calendars, and where their changes go.</summary>
     private static readonly string[] SeenBySync =
     [
-        "lockstep.data_keys", "lockstep.credentials", "lockstep.credential_versions", "lockstep.sync_scopes", "lockstep.integrations", "lockstep.sync_log",
+        "lockstep.data_keys", "lockstep.credentials", "lockstep.credential_versions", "lockstep.oauth_grants", "lockstep.sync_scopes", "lockstep.integrations", "lockstep.sync_log",
         "lockstep.calendars", "lockstep.events", "lockstep.calendar_objects", "lockstep.sync_conflicts",
     ];
 

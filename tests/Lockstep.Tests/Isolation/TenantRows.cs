@@ -26,6 +26,7 @@ internal static class TenantRows
         ("lockstep.reveal_blocks", $"INSERT INTO lockstep.reveal_blocks (id, actor, {Owner}, credentials, blocked_until) VALUES ({Id}, 'user', {Owned}, 1, now())"),
         ("lockstep.credential_reminders", $"INSERT INTO lockstep.credential_reminders (credential_id, expires_at, lead_seconds) VALUES ({Id}, now(), 1)"),
         ("lockstep.credential_versions", $"INSERT INTO lockstep.credential_versions (credential_id, version, encrypted_value, key_provider, data_key_id, key_version, format, masked_value, valid_from) VALUES ({Id}, 1, 'a:b:c', 'data_key', {Id}, 1, 'v1', '***', now())"),
+        ("lockstep.oauth_grants", $"INSERT INTO lockstep.oauth_grants (credential_id, version, has_refresh_token) VALUES ({Id}, 1, false)"),
         ("lockstep.sync_scopes", $"INSERT INTO lockstep.sync_scopes (scope_id, {Owner}) VALUES ({Id}, {Owned})"),
         ("lockstep.sync_changes", $$"""INSERT INTO lockstep.sync_changes (scope_id, seq, event_id, app, table_name, record_id, op, data, field_times, user_id, client_id, schema_version, bytes, created_at) VALUES ({{Id}}, 1, gen_random_uuid(), 'a', 't', 'r', 'insert', '{}', '{}', $1, 'c', 1, 2, now())"""),
         ("lockstep.sync_records", $$"""INSERT INTO lockstep.sync_records (scope_id, app, table_name, record_id, data, field_times, field_seq, deleted, last_seq, user_id, schema_version) VALUES ({{Id}}, 'a', 't', 'r', '{}', '{}', '{}', false, 1, $1, 1)"""),
