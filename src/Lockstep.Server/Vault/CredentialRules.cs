@@ -99,7 +99,7 @@ internal static class CredentialRules
         if (grant is not null)
             return;
         errors.Require(!TokenBundle.IsBundle(value), "value", "begins with bytes that mark the tokens of a grant here. Give those in oauth.");
-        errors.Require(value.Length > 0, "value", "is empty.");
+        errors.Require(value.Length > 0, "value", "is missing or empty. Give the secret here, or the tokens of a grant in oauth.");
         errors.Require(value.Length <= MaxValueBytes, "value", $"has {value.Length} bytes as UTF-8; at most {MaxValueBytes} can be stored.");
     }
 

@@ -49,8 +49,6 @@ public sealed class CredentialSealTests(LockstepApp app) : IClassFixture<Lockste
     [Theory]
     [InlineData("""{"name":"n","provider":"p","type":"SECRET","value":"\ud800"}""")]
     [InlineData("""{"name":"n","provider":"p","type":"SECRET","value":7}""")]
-    [InlineData("""{"name":"n","provider":"p","type":"SECRET","value":null}""")]
-    [InlineData("""{"name":"n","provider":"p","type":"SECRET"}""")]
     [InlineData("""{"name":"n","provider":"p","type":3,"value":"v"}""")]
     [InlineData("""{"name":"n","provider":"p","type":"OTHER","value":"v"}""")]
     [InlineData("""{"name":"n","provider":"p","type":"SECRET","value":"v","value":"w"}""")]
@@ -59,6 +57,8 @@ public sealed class CredentialSealTests(LockstepApp app) : IClassFixture<Lockste
         await app.As("garbage").SendRawAsync(HttpMethod.Post, "/v1/credentials", body).ShouldBeProblemAsync(400, "invalid_json");
 
     [Theory]
+    [InlineData("value", """{"name":"n","provider":"p","type":"SECRET","value":null}""")]
+    [InlineData("value", """{"name":"n","provider":"p","type":"SECRET"}""")]
     [InlineData("name", """{"name":" ","provider":"p","type":"SECRET","value":"v"}""")]
     [InlineData("name", """{"name":"a\nb","provider":"p","type":"SECRET","value":"v"}""")]
     [InlineData("provider", """{"name":"n","provider":"","type":"SECRET","value":"v"}""")]

@@ -79,7 +79,7 @@ public sealed class FakeTokenEndpoint : IAsyncDisposable
     {
         accessToken,
         refreshToken,
-        expiresAt = DateTimeOffset.UnixEpoch.AddSeconds((TimeProvider.System.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalSeconds - expiredFor),
+        expiresAt = TimeProvider.System.GetUtcNow().AddSeconds(-expiredFor),
         tokenEndpoint = Address,
         clientId = ClientId,
         clientSecret = ClientSecret,
