@@ -49,7 +49,7 @@ internal static class DiscoveryEndpoints
         errors.Require(password is { Length: > 0 }, "password", "is missing. It is used for this request alone, and not kept.");
         return errors.Any
             ? Problems.Invalid(errors.All)
-            : await Look(clients, urls, request.Username!.Trim(), password!, response, ct);
+            : await Look(clients, urls, request.Username!.Trim(), password!, CaldavScheme.Password, response, ct);
     }
 
     private static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Test(
@@ -64,7 +64,7 @@ internal static class DiscoveryEndpoints
         {
             case RevealOutcome.Revealed revealed:
                 using (revealed.Value)
-                    return await Look(clients, [integration.Config.Address], integration.Config.Username, revealed.Value, response, ct);
+                    return await Look(clients, [integration.Config.Address], integration.Config.Username, revealed.Value, integration.Config.Scheme, response, ct);
             case RevealOutcome.NotFound when integration.Workspace is not null:
                 return IntegrationProblems.NotAdmin();
             case RevealOutcome.NotFound:
@@ -75,12 +75,12 @@ internal static class DiscoveryEndpoints
     }
 
     private static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Look(
-        CaldavClients clients, IReadOnlyList<Uri> urls, string username, Secret password, HttpResponse response, CancellationToken ct)
+        CaldavClients clients, IReadOnlyList<Uri> urls, string username, Secret secret, CaldavScheme scheme, HttpResponse response, CancellationToken ct)
     {
         CaldavFailure? first = null;
         foreach (var url in urls)
         {
-            var answer = await clients.ForPeople(url, username, password.RevealText).DiscoverAsync(ct);
+            var answer = await clients.ForPeople(url, username, secret.RevealText, scheme).DiscoverAsync(ct);
             if (answer.TryGet(out var discovery, out var failure))
                 return TypedResults.Ok(DiscoverAnswer.Of(url, discovery));
             first ??= failure;

@@ -8,8 +8,9 @@ namespace Lockstep.Server.Integrations;
 
 /// <param name="CalendarPath">The write target: as discovery lists it, or its path. Left out or empty: the first writable calendar.</param>
 /// <param name="SelectedCalendarIds">Calendars that are read beside it: hrefs, paths, or our ids of them.</param>
+/// <param name="Auth">bearer: the secret is an access token, such as that of a credential of type OAUTH_TOKEN; left out, it is a password.</param>
 internal sealed record CaldavConfigRequest(
-    string? Url = null, string? Username = null, string? CalendarPath = null, IReadOnlyList<string>? SelectedCalendarIds = null);
+    string? Url = null, string? Username = null, string? CalendarPath = null, IReadOnlyList<string>? SelectedCalendarIds = null, CaldavAuth? Auth = null);
 
 /// <summary>Connects an outside service; the secret goes into the vault.</summary>
 /// <param name="Secret">The password, or <paramref name="CredentialId"/> of one that is stored already.</param>

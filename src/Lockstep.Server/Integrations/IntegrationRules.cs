@@ -103,6 +103,9 @@ internal sealed class IntegrationRules(OutboundGuard guard)
         errors.Require(!string.IsNullOrEmpty(username), "config.username", "is missing: the name that you sign in with there.");
         errors.Require(username is null || (username.Length <= MaxUsername && !username.Any(char.IsControl)), "config.username",
             $"has more than {MaxUsername} characters, or a control character.");
+        var auth = given.Auth ?? current?.Auth ?? CaldavAuth.Password;
+        errors.Require(auth != CaldavAuth.Bearer || url is null || url.Scheme == Uri.UriSchemeHttps || guard.Lists(url), "config.url",
+            "does not begin with https://, and a bearer token is never sent in clear (RFC 6750 section 5.3).");
         errors.Require(given.SelectedCalendarIds is not { Count: > MaxCalendars }, "config.selectedCalendarIds", $"names more than {MaxCalendars} calendars.");
         if (url is null || errors.Any)
             return null;
@@ -113,7 +116,7 @@ internal sealed class IntegrationRules(OutboundGuard guard)
         var selected = given.SelectedCalendarIds ?? (moved ? null : current?.SelectedCalendarIds) ?? [];
         var target = string.IsNullOrWhiteSpace(path) ? "" : Calendar(path, url, known, "config.calendarPath", errors);
         var calendars = selected.Select((id, i) => Calendar(id, url, known, $"config.selectedCalendarIds[{i}]", errors)).Distinct().ToList();
-        return errors.Any ? null : new CaldavConfig(url.AbsoluteUri, username!, target, calendars);
+        return errors.Any ? null : new CaldavConfig(url.AbsoluteUri, username!, target, calendars, auth);
     }
 
     /// <returns>Its absolute URL, whichever way it was named.</returns>

@@ -19,7 +19,7 @@ internal static class IntegrationTypes
     public static readonly IntegrationTypeList All = new(
     [
         new IntegrationType(
-            Caldav, "Calendar (CalDAV)", ["url", "username", "calendarPath", "selectedCalendarIds"], "Password",
+            Caldav, "Calendar (CalDAV)", ["url", "username", "calendarPath", "selectedCalendarIds", "auth"], "Password",
             [
                 new ProviderPreset("icloud", "iCloud", "https://caldav.icloud.com/",
                     "Sign in with your Apple Account's e-mail address and an app-specific password.", "https://account.apple.com/account/manage"),

@@ -68,7 +68,12 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, SqlVa
         {
             case RevealOutcome.Revealed revealed:
                 using (revealed.Value)
-                    return await caldav.Run(session, integration, revealed.Value, lease.Require, lease.Held);
+                {
+                    var report = await caldav.Run(session, integration, revealed.Value, lease.Require, lease.Held);
+                    return integration is { Config.Auth: CaldavAuth.Bearer, Credential: { } signedIn } && report.Failure is { Kind: FailureKind.Unauthorized }
+                        ? await TokenRefused(session, signedIn, revealed.Version, report, lease.Held)
+                        : report;
+                }
             case null:
                 return NoSecret("is missing");
             case RevealOutcome.Revoked:
@@ -97,6 +102,16 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, SqlVa
 
     private static SyncReport NoSecret(string why) => SyncReport.Failed(new SyncFailure(
         FailureKind.CredentialRevoked, "credential_revoked", $"The credential of this integration {why}. Give it a new secret."));
+
+    /// <summary>An access token may end before its time, and within a long run: the next run brings another one, where a password would be wrong for good.</summary>
+    private async Task<SyncReport> TokenRefused(TenantSession session, CredentialId credential, int version, SyncReport report, CancellationToken ct)
+    {
+        await vault.TokenRefused(session, credential, version, ct);
+        return report with
+        {
+            Failure = report.Failure! with { Kind = FailureKind.Transient, Message = "The calendar server refused the access token; the next sync comes with a new one." },
+        };
+    }
 
     private static SyncReport NoToken(string code, string message, TimeSpan retryAfter) =>
         SyncReport.Failed(new SyncFailure(FailureKind.Transient, code, message, retryAfter));

@@ -1,4 +1,3 @@
-using Lockstep.Crypto;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;

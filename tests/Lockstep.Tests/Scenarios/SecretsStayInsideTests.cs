@@ -3,7 +3,9 @@ using System.Net;
 using Lockstep.Server.Postgres.Embedded;
 using Lockstep.Tests.Integrations;
 using Lockstep.Tests.Support;
+using Lockstep.Tests.Support.OAuth;
 using Lockstep.Tests.Vault;
+using Lockstep.Tests.Vault.OAuth;
 using Shouldly;
 using Xunit;
 
@@ -28,7 +30,8 @@ public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixt
     public async Task No_secret_and_no_key_is_in_a_log_a_dump_a_file_of_the_database_or_an_answer()
     {
         await using var installation = new Installation();
-        installation.Environment["LOCKSTEP_OUTBOUND_ALLOW"] = radicale.HostPort;
+        await using var tokens = await FakeTokenEndpoint.StartAsync(null);
+        installation.Environment["LOCKSTEP_OUTBOUND_ALLOW"] = $"{radicale.HostPort},{tokens.Url.Authority}";
         await radicale.As("alice").MakeCalendarAsync("work", Ct);
         await radicale.As("alice").PutAsync("work/a.ics", DavProbe.Event("a@example.com", "Meeting"), Ct);
         var program = await installation.ServeAsync();
@@ -37,6 +40,7 @@ public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixt
 
         var credential = await UseAsync(client);
         await SyncAsync(client);
+        await RefreshAsync(client, tokens, installation);
         await RefusedAsync(client, credential);
         foreach (var path in new[] { "/v1/credentials", "/v1/integrations", "/v1/activity", $"/v1/credentials/{credential}/versions", "/metrics", "/health", "/openapi/v1.json" })
             await client.GetAsync(path, Ct).ShouldBeStatusAsync(HttpStatusCode.OK);
@@ -65,6 +69,8 @@ public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixt
         var key = Convert.FromBase64String(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..]);
         key.Length.ShouldBe(32);
         var search = new ByteSearch().Add("the first value", First).Add("the second value", Second).Add("the refused value", Refused)
+            .Add("an access token", "marker-access-").Add("a refresh token", "marker-refresh-").Add("the client's secret", FakeTokenEndpoint.ClientSecret)
+            .Add("the client's secret in a form", WebUtility.UrlEncode(FakeTokenEndpoint.ClientSecret)).Add("what the endpoint says", "marker-description-9Zz")
             .Add("the CalDAV password", CaldavPassword).Add("the CalDAV sign-in", $"alice:{CaldavPassword}")
             .Add("the master key", key).Add("the token secret", File.ReadAllText(Path.Combine(installation.Data, "jwt-secret")).Trim());
         search.InFiles([installation.MasterKeys]).ShouldNotBeEmpty();
@@ -93,6 +99,21 @@ public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixt
         await client.SyncedAsync(id);
         (await client.SummariesAsync()).ShouldBe(["Meeting"]);
         await client.GetAsync($"/v1/integrations/{id}/sync-log", Ct).ShouldBeAsync(HttpStatusCode.OK);
+    }
+
+    /// <summary>An OAuth grant that is refreshed, and then refused.</summary>
+    private static async Task RefreshAsync(HttpClient client, FakeTokenEndpoint tokens, Installation installation)
+    {
+        var grant = tokens.Grant();
+        var id = await client.StoreGrantAsync(tokens.Expired(grant));
+        (await client.ValueAsync(id)).ShouldStartWith("marker-access-");
+        tokens.End(grant);
+        await installation.ScalarAsync<object>($"UPDATE lockstep.oauth_grants SET expires_at = now(), refresh_at = now() WHERE credential_id = '{id}' RETURNING 1");
+        await client.RevealAsync(id).ShouldBeProblemAsync(409, "refresh_failed");
+        await client.RotateGrantAsync(id, tokens.Expired(tokens.Grant())).ShouldBeAsync(HttpStatusCode.OK);
+        (await client.ValueAsync(id)).ShouldStartWith("marker-access-");
+        await client.GrantAsync(id);
+        tokens.Calls.ShouldBe(3);
     }
 
     private static async Task RefusedAsync(HttpClient client, Guid credential)

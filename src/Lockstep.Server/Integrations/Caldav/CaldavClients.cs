@@ -21,19 +21,21 @@ internal sealed class CaldavClients(OutboundGuard guard, TimeProvider time) : ID
     private readonly HttpMessageInvoker pool = guard.CreateInvoker();
 
     /// <param name="secret">Asked whenever it is needed; never kept.</param>
-    public CaldavClient ForPeople(Uri url, string username, Func<string> secret) =>
-        new(pool, new CaldavAccount(url, username, secret, SchemeOf(url)), Interactive, time);
+    /// <param name="scheme">What the integration says; a server known to take tokens alone gets one in any case.</param>
+    public CaldavClient ForPeople(Uri url, string username, Func<string> secret, CaldavScheme scheme = CaldavScheme.Password) =>
+        new(pool, new CaldavAccount(url, username, secret, SchemeOf(url, scheme)), Interactive, time);
 
     /// <returns>The client, and the requests that it will have sent.</returns>
     public (CaldavClient Client, CaldavTraffic Traffic) ForSync(CaldavConfig config, Func<string> secret)
     {
         var traffic = new CaldavTraffic(pool);
-        return (new CaldavClient(traffic, new CaldavAccount(config.Address, config.Username, secret, SchemeOf(config.Address)), Background, time), traffic);
+        var account = new CaldavAccount(config.Address, config.Username, secret, SchemeOf(config.Address, config.Scheme));
+        return (new CaldavClient(traffic, account, Background, time), traffic);
     }
 
     /// <summary>Google takes tokens alone: knowing it saves a refused request each time. Others say so when asked.</summary>
-    private static CaldavScheme SchemeOf(Uri url) =>
-        url.Host.Equals("apidata.googleusercontent.com", StringComparison.OrdinalIgnoreCase) ? CaldavScheme.Bearer : CaldavScheme.Password;
+    private static CaldavScheme SchemeOf(Uri url, CaldavScheme said) =>
+        url.Host.Equals("apidata.googleusercontent.com", StringComparison.OrdinalIgnoreCase) ? CaldavScheme.Bearer : said;
 
     public void Dispose() => pool.Dispose();
 }

@@ -70,6 +70,19 @@ internal static class GrantRows
         """,
         id.Value, lease, seconds, now);
 
+    /// <summary>Makes a token of this version due, unless it was refreshed within five minutes: then something else than its age is wrong with it.</summary>
+    public static Statement Doubt(CredentialId id, int version, Instant now) => new(
+        """
+        UPDATE lockstep.oauth_grants g
+        SET    refresh_at = $3
+        FROM   lockstep.credentials c
+        WHERE  c.id = $1 AND c.version = $2
+        AND    lockstep.owns_credential(c.user_id, c.workspace_id)
+        AND    g.credential_id = c.id AND g.version = c.version AND g.has_refresh_token AND g.refresh_at > $3
+        AND    coalesce(g.refreshed_at <= $3::timestamptz - interval '5 minutes', true)
+        """,
+        id.Value, version, now);
+
     /// <summary>Answers with true when the tokens stand and are audited. For the service login.</summary>
     public static Statement Finish(CredentialId id, Guid lease, int version, SealedColumns value, TokenLifetime life, Instant now) => new(
         """

@@ -1,4 +1,5 @@
 using Lockstep.Crypto;
+using Lockstep.Server.Detection;
 using Lockstep.Server.Http;
 using Lockstep.Server.Outbound;
 using NodaTime;
@@ -26,6 +27,12 @@ internal sealed class GrantRules(OutboundGuard guard, TimeProvider time)
         CheckClient(faults, oauth);
         CheckEnd(faults, oauth, now);
         var endpoint = Address(faults, oauth.TokenEndpoint);
+        if (!faults.Any)
+        {
+            faults.RefuseSecrets("oauth.tokenEndpoint", oauth.TokenEndpoint);
+            faults.RefuseSecrets("oauth.clientId", oauth.ClientId);
+            faults.RefuseSecrets("oauth.scope", oauth.Scope);
+        }
         var life = TokenLifetime.Of(oauth.ExpiresAt, now);
         var grant = new NewGrant(
             endpoint, oauth.ClientId, oauth.Scope, oauth.AuthStyle ?? AuthStyle.Basic, oauth.RefreshToken is not null, life.ExpiresAt, life.RefreshAt, faults);

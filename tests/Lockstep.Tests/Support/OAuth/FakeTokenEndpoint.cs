@@ -43,7 +43,8 @@ public sealed class FakeTokenEndpoint : IAsyncDisposable
     /// <summary>A request has come in and is being thought about until this ends; only the first one.</summary>
     public TaskCompletionSource? HoldFirst { get; set; }
 
-    public static async Task<FakeTokenEndpoint> StartAsync(LockstepApp allowedBy)
+    /// <param name="allowedBy">Its outbound guard lets it through; null leaves that to the caller.</param>
+    public static async Task<FakeTokenEndpoint> StartAsync(LockstepApp? allowedBy)
     {
         var fake = new FakeTokenEndpoint();
         var builder = WebApplication.CreateSlimBuilder();
@@ -52,7 +53,7 @@ public sealed class FakeTokenEndpoint : IAsyncDisposable
         fake.app = builder.Build();
         fake.app.Run(fake.Handle);
         await fake.app.StartAsync();
-        allowedBy.Allow(fake.Url);
+        allowedBy?.Allow(fake.Url);
         return fake;
     }
 
