@@ -50,6 +50,7 @@ public sealed class RekeyDrill(PostgresServer postgres)
             }
             await WaitsAsync(world, program);
             await program.KillAsync();
+            await EndStatementAsync(world);
             await obstacle!.DisposeAsync();
             killed++;
             await SampleAsync(server, world, random);
@@ -94,6 +95,10 @@ public sealed class RekeyDrill(PostgresServer postgres)
             await tick.WaitForNextTickAsync(Ct);
         }
     }
+
+    /// <summary>Ends what the killed program was about, as when its machine dies; else PostgreSQL would finish it, and at times leave nothing to do for the next.</summary>
+    private static Task<long> EndStatementAsync(SealedWorld world) => world.ScalarAsync<long>(
+        "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'lockstep_service' AND wait_event_type = 'Lock'");
 
     /// <summary>The service goes on: some values open on a node with both keys, just as they are now.</summary>
     private static async Task SampleAsync(Workbench server, SealedWorld world, Random random)
