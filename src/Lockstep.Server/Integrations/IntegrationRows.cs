@@ -44,7 +44,7 @@ internal static class IntegrationRows
         id.Value, user?.Value, wanted.Workspace?.Value, wanted.Type, wanted.Label, wanted.Config.Username, Json(wanted.Config),
         Json(wanted.FieldMappings), Json(wanted.Schedule), credential?.Value, ownsCredential, vaultSecret);
 
-    /// <summary>Whatever changed, the worker looks at once; a pause that the change may have ended ends.</summary>
+    /// <summary>Whatever changed, the worker looks at once; a pause that the change may have ended ends, also one for a secret that a run has put only now.</summary>
     public static Statement Update(Integration changed, bool endPause) => new(
         """
         WITH made AS (
@@ -59,7 +59,8 @@ internal static class IntegrationRows
                    credential_id = $8,
                    credential_owned = $9,
                    vault_secret_id = $11::uuid,
-                   paused_reason = CASE WHEN $10 THEN NULL ELSE i.paused_reason END,
+                   paused_reason = CASE WHEN $10 OR (i.paused_reason IN ('unauthorized', 'credential_revoked') AND
+                       (i.credential_id, i.vault_secret_id, i.external_username) IS DISTINCT FROM ($8::uuid, $11::uuid, $4::text)) THEN NULL ELSE i.paused_reason END,
                    paused_until = CASE WHEN $10 THEN NULL ELSE i.paused_until END,
                    failures = CASE WHEN $10 THEN 0 ELSE i.failures END,
                    next_sync_at = now()

@@ -1,3 +1,5 @@
+using Lockstep.Server.Tenancy;
+
 namespace Lockstep.Server.Integrations;
 
 /// <summary>What a failure of a run means for the next one.</summary>
@@ -27,6 +29,11 @@ internal enum FailureKind
 /// <param name="RetryAfter">What the server asked for; null when it did not say.</param>
 internal sealed record SyncFailure(FailureKind Kind, string Code, string Message, TimeSpan? RetryAfter = null);
 
+/// <summary>The secret of a run, for its end: what it found out about another one than the integration's now counts for nothing.</summary>
+/// <param name="Version">Null when there was none to be had.</param>
+/// <param name="ConfigVersion">Of the integration: a password belongs to a user name.</param>
+internal sealed record SignedInWith(CredentialId? Credential, Guid? VaultSecret, int? Version, int ConfigVersion);
+
 /// <summary>What one run did.</summary>
 /// <param name="Pulled">Events made, changed or deleted here.</param>
 /// <param name="Pushed">Events made, changed or deleted there.</param>
@@ -34,6 +41,9 @@ internal sealed record SyncFailure(FailureKind Kind, string Code, string Message
 /// <param name="Requests">Sent to the server.</param>
 internal sealed record SyncReport(int Pulled, int Pushed, SyncFailure? Failure, TimeSpan Took, int Requests)
 {
+    /// <summary>Null when it never came to that.</summary>
+    public SignedInWith? SignedInWith { get; init; }
+
     public string Direction => (Pushed, Pulled) switch
     {
         ( > 0, > 0) => "both",

@@ -64,6 +64,12 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, SqlVa
             { VaultSecret: not null } => await sqlVault.RevealForSync(integration.Id, lease.Held),
             _ => null,
         };
+        var report = await Sync(integration, outcome, lease, session);
+        return report with { SignedInWith = new SignedInWith(integration.Credential, integration.VaultSecret, VersionOf(outcome), integration.ConfigVersion) };
+    }
+
+    private async Task<SyncReport> Sync(Integration integration, RevealOutcome? outcome, HeldLease lease, TenantSession session)
+    {
         switch (outcome)
         {
             case RevealOutcome.Revealed revealed:
@@ -97,6 +103,15 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, SqlVa
                     FailureKind.Transient, "integrity_failure", "The stored secret does not open in its place; the operator has been alarmed. Give the integration its secret again."));
         }
     }
+
+    private static int? VersionOf(RevealOutcome? outcome) => outcome switch
+    {
+        RevealOutcome.Revealed revealed => revealed.Version,
+        RevealOutcome.RefreshFailed failed => failed.Version,
+        RevealOutcome.TokenExpired expired => expired.Version,
+        RevealOutcome.Expired expired => expired.Version,
+        _ => null,
+    };
 
     private TenantSession Session(UserId user, IntegrationId id) => database.For(Caller.Worker(user, id));
 

@@ -39,10 +39,10 @@ internal sealed class CredentialReader(ValueSealer seals, TokenRefresher refresh
         {
             null => new RevealOutcome.NotFound(),
             { State: "revoked" } => new RevealOutcome.Revoked(),
-            { State: "expired" } => new RevealOutcome.Expired(),
+            { State: "expired" } => new RevealOutcome.Expired(row.Version),
             { State: "unknown_version" } => new RevealOutcome.UnknownVersion(row.Version),
             { State: "version_retired" } => new RevealOutcome.VersionRetired(row.Version),
-            { Grant: { Held: true } grant } => Withheld(grant),
+            { Grant: { Held: true } grant } => Withheld(grant, row.Version),
             _ => await Open(id, row, ct),
         };
     }
@@ -67,13 +67,13 @@ internal sealed class CredentialReader(ValueSealer seals, TokenRefresher refresh
         }
     }
 
-    private RevealOutcome Withheld(GrantState grant)
+    private RevealOutcome Withheld(GrantState grant, int version)
     {
         var wait = TimeSpan.FromSeconds(grant.RetryAt is { } at ? Math.Max(1, (at - Now).TotalSeconds) : 2);
         return grant switch
         {
-            { State: GrantStates.RefreshFailed, FailureCode: var code } => new RevealOutcome.RefreshFailed(code ?? "invalid_grant"),
-            { HasRefreshToken: false } => new RevealOutcome.TokenExpired(),
+            { State: GrantStates.RefreshFailed, FailureCode: var code } => new RevealOutcome.RefreshFailed(code ?? "invalid_grant", version),
+            { HasRefreshToken: false } => new RevealOutcome.TokenExpired(version),
             { State: GrantStates.Misconfigured, FailureCode: var code } => new RevealOutcome.GrantMisconfigured(code ?? "", wait),
             { State: GrantStates.Malformed, FailureCode: var code } => new RevealOutcome.AnswerMalformed(code ?? "", wait),
             _ => new RevealOutcome.EndpointUnavailable(wait),

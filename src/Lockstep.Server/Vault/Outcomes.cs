@@ -52,7 +52,7 @@ internal abstract record RevealOutcome
 
     public sealed record Revoked : RevealOutcome;
 
-    public sealed record Expired : RevealOutcome;
+    public sealed record Expired(int Version) : RevealOutcome;
 
     /// <summary>The version that was asked for is not kept.</summary>
     public sealed record UnknownVersion(int Version) : RevealOutcome;
@@ -64,11 +64,11 @@ internal abstract record RevealOutcome
     public sealed record IntegrityFailure : RevealOutcome;
 
     /// <summary>The access token of a grant has expired, and nothing can refresh it.</summary>
-    public sealed record TokenExpired : RevealOutcome;
+    public sealed record TokenExpired(int Version) : RevealOutcome;
 
     /// <summary>The refresh token was refused: the account has to be connected again.</summary>
     /// <param name="Code">As the token endpoint calls it, of a fixed list.</param>
-    public sealed record RefreshFailed(string Code) : RevealOutcome;
+    public sealed record RefreshFailed(string Code, int Version) : RevealOutcome;
 
     /// <summary>The access token has expired, and the token endpoint refuses the client, its scope or the request.</summary>
     public sealed record GrantMisconfigured(string Code, TimeSpan RetryAfter) : RevealOutcome;

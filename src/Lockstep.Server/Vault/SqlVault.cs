@@ -50,8 +50,9 @@ internal sealed class SqlVault(Database database, SqlVaultKey key, ILogger<SqlVa
         try
         {
             var found = await session.Query(
-                new Statement("SELECT lockstep.retrieve_for_integration($1, $2)", integration.Value, key.Keys), row => row.GetStringOrNull(0), ct);
-            return found[0] is { } value ? new RevealOutcome.Revealed(Secret.FromText(value), 0) : new RevealOutcome.NotFound();
+                new Statement("SELECT r.secret, r.version FROM lockstep.retrieve_for_integration($1, $2) r", integration.Value, key.Keys),
+                row => (Value: row.GetString(0), Version: row.GetInt32(1)), ct);
+            return found.Count > 0 ? new RevealOutcome.Revealed(Secret.FromText(found[0].Value), found[0].Version) : new RevealOutcome.NotFound();
         }
         catch (PostgresException e) when (e.SqlState == Locked)
         {

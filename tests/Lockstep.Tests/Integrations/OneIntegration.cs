@@ -19,6 +19,8 @@ internal sealed class OneIntegration : IAsyncDisposable
 
     public Database Serving { get; }
 
+    public string Superuser => new NpgsqlConnectionStringBuilder(postgres.ConnectionString(EmbeddedConnection.Superuser, name)) { Pooling = false }.ConnectionString;
+
     public static async Task<OneIntegration> CreateAsync(PostgresServer postgres)
     {
         var made = new OneIntegration(postgres, await MigratedDatabase.CreateAsync(postgres));
@@ -44,8 +46,7 @@ internal sealed class OneIntegration : IAsyncDisposable
 
     private async Task<T> CommandAsync<T>(string sql, Func<NpgsqlCommand, Task<T>> run)
     {
-        await using var connection = new NpgsqlConnection(
-            new NpgsqlConnectionStringBuilder(postgres.ConnectionString(EmbeddedConnection.Superuser, name)) { Pooling = false }.ConnectionString);
+        await using var connection = new NpgsqlConnection(Superuser);
         await connection.OpenAsync();
 #pragma warning disable CA2100 // Written in the tests.
         await using var command = new NpgsqlCommand(sql, connection);

@@ -176,6 +176,9 @@ public sealed class WorkerTests(SyncedApp synced, PostgresServer postgres) : ICl
     [Fact]
     public async Task Metrics_tell_how_the_work_stands()
     {
+        // A duration is told once there is one.
+        var client = synced.App.As("measured");
+        await client.SyncedAsync((await client.ConnectAsync(new FakeCalendar(synced.Fake, "/measured/").Url, "/measured/")).Id());
         var text = "";
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         for (var look = 0; look < 600 && !text.Contains("lockstep_sync_overdue ", StringComparison.Ordinal); look++)
