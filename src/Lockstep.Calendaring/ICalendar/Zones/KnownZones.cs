@@ -35,7 +35,20 @@ internal static class KnownZones
         var name = tzId.Trim();
         if ((Windows.TryGetValue(name, out var id) || Notes.TryGetValue(name, out id)) && DateTimeZoneProviders.Tzdb.GetZoneOrNull(id) is { } mapped)
             return new ResolvedZone(mapped, ZoneSource.Windows);
-        return null;
+        return FixedOffset(name) is { } offset ? new ResolvedZone(DateTimeZone.ForOffset(offset), ZoneSource.Iana) : null;
+    }
+
+    /// <summary><c>GMT+0200</c>, <c>UTC-05:30</c>: said without daylight-saving time, and meant as it reads, not as Etc/GMT+2 is.</summary>
+    private static Offset? FixedOffset(string name)
+    {
+        if (name.Length is < 6 or > 9 || !(name.StartsWith("UTC", StringComparison.OrdinalIgnoreCase) || name.StartsWith("GMT", StringComparison.OrdinalIgnoreCase))
+            || name[3] is not ('+' or '-'))
+            return null;
+        var digits = name[4..].Replace(":", "", StringComparison.Ordinal);
+        if (!digits.All(char.IsAsciiDigit) || digits.Length is not (2 or 4))
+            return null;
+        var (hours, minutes) = (((digits[0] - '0') * 10) + digits[1] - '0', digits.Length == 4 ? ((digits[2] - '0') * 10) + digits[3] - '0' : 0);
+        return hours > 14 || minutes > 59 ? null : Offset.FromSeconds((name[3] == '-' ? -1 : 1) * ((hours * 3600) + (minutes * 60)));
     }
 
     /// <summary>Finds <c>Europe/Berlin</c> also as <c>/mozilla.org/20070129_1/Europe/Berlin</c> or <c>europe/berlin</c>.</summary>
