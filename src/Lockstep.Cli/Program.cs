@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Lockstep.Cli;
 using Lockstep.Cli.Credentials;
+using Lockstep.Cli.Integrations;
 
 var root = new RootCommand("Lockstep keeps your users' third-party credentials locked and their data in step.")
 {
@@ -14,6 +15,7 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     ScanCommand.Create(),
     SqlVaultCommand.Create(),
     CredentialsCommand.Create(),
+    IntegrationsCommand.Create(),
     KeysCommand.Create(),
     RekeyCommand.Create(),
     TenantCommands.Revoke(),

@@ -10,12 +10,12 @@ internal static class CredentialText
         var rows = items.AsArray().Select(item => Row(item!)).ToList();
         if (rows.Count == 0)
             return "No credentials.";
-        return Columns([["id", "provider", "name", "type", "value", "version", "state", "expires"], .. rows]);
+        return Columns.Of([["id", "provider", "name", "type", "value", "version", "state", "expires"], .. rows]);
     }
 
-    public static string Line(JsonNode item) => Columns([Row(item)]);
+    public static string Line(JsonNode item) => Columns.Of([Row(item)]);
 
-    public static string Versions(JsonNode items) => Columns(
+    public static string Versions(JsonNode items) => Columns.Of(
     [
         ["version", "value", "from", "replaced", "grace until"],
         .. items.AsArray().Select(item => new[] { Text(item!, "version"), Text(item!, "maskedValue"), Text(item!, "validFrom"), Text(item!, "replacedAt"), Text(item!, "graceUntil") }),
@@ -29,12 +29,4 @@ internal static class CredentialText
     ];
 
     private static string Text(JsonNode item, string member) => item[member]?.ToString() ?? "-";
-
-    private static string Columns(List<string[]> rows)
-    {
-        if (Console.IsOutputRedirected)
-            return string.Join('\n', rows.Select(row => string.Join('\t', row)));
-        var widths = Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length)).ToList();
-        return string.Join('\n', rows.Select(row => string.Join("  ", row.Select((text, column) => text.PadRight(widths[column]))).TrimEnd()));
-    }
 }

@@ -16,5 +16,6 @@ internal static class CalendarsServices
         OccurrenceEndpoints.Map(routes);
         MatterEndpoints.Map(routes);
         ConflictEndpoints.Map(routes);
+        QuarantineEndpoints.Map(routes);
     }
 }

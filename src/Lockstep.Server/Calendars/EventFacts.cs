@@ -30,6 +30,9 @@ internal sealed record EventFacts(
     /// <summary>Larger resources are refused and quarantined; an event with a photograph inline fits.</summary>
     public const int MaxLength = 4 * 1024 * 1024;
 
+    /// <summary>What is well and no event: many calendars hold tasks too.</summary>
+    public const string NotAnEvent = "It is a task or the like, not an event.";
+
     public bool AllDay => Start.IsDate;
 
     public bool Recurring => Recurrence.Any(line => line.StartsWith("RRULE", StringComparison.Ordinal) || line.StartsWith("RDATE", StringComparison.Ordinal));
@@ -46,7 +49,7 @@ internal sealed record EventFacts(
         var document = CalendarDocument.Parse(ics);
         if (Master(document) is not { } master)
         {
-            problem = "It holds no event (VEVENT).";
+            problem = IsOther(document) ? NotAnEvent : "It holds no event (VEVENT).";
             return null;
         }
         problem = master.Property("UID")?.Value.Trim() is not { Length: > 0 } ? "The event has no UID."
@@ -105,6 +108,9 @@ internal sealed record EventFacts(
             [.. master.Properties.Where(line => line.Name is "RRULE" or "RDATE" or "EXDATE" or "EXRULE").Select(line => line.ToString())],
             Stamp(document));
     }
+
+    private static bool IsOther(CalendarDocument document) =>
+        document.ComponentsNamed("VTODO").Any() || document.ComponentsNamed("VJOURNAL").Any() || document.ComponentsNamed("VAVAILABILITY").Any();
 
     private static string Name(ResolvedZone zone, string tzId) =>
         zone.Source is ZoneSource.Embedded or ZoneSource.Default ? tzId : zone.Zone.Id;

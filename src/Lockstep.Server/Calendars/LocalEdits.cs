@@ -74,6 +74,7 @@ internal static class LocalEdits
                        -- What could not be read is read once more before it is written over, and kept as a conflict.
                        etag = CASE WHEN state = 'quarantined' THEN NULL ELSE etag END,
                        local_changed_at = $3,
+                       quarantined_at = NULL,
                        attempts = 0,
                        retry_at = NULL
                 WHERE  id = (SELECT o.id

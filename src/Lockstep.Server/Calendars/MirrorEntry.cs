@@ -57,15 +57,17 @@ internal sealed record MirrorEntry(
         return new(
             """
             INSERT INTO lockstep.calendar_objects
-                   (calendar_id, user_id, workspace_id, id, event_id, href, etag, uid, ics, base, state, reason, remote_at, local_changed_at)
-            SELECT $1, $2::uuid, $3::uuid, r.id, r.event_id, r.href, r.etag, r.uid, r.ics, r.base, r.state, r.reason, r.remote_at, r.local_changed_at
+                   (calendar_id, user_id, workspace_id, id, event_id, href, etag, uid, ics, base, state, reason, remote_at, local_changed_at, quarantined_at)
+            SELECT $1, $2::uuid, $3::uuid, r.id, r.event_id, r.href, r.etag, r.uid, r.ics, r.base, r.state, r.reason, r.remote_at, r.local_changed_at,
+                   CASE WHEN r.set_aside THEN clock_timestamp() END
             FROM   unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
-                          $13::timestamptz[], $14::timestamptz[])
-                   r (id, event_id, href, etag, uid, ics, base, state, reason, remote_at, local_changed_at)
+                          $13::timestamptz[], $14::timestamptz[], $15::boolean[])
+                   r (id, event_id, href, etag, uid, ics, base, state, reason, remote_at, local_changed_at, set_aside)
             ON     CONFLICT (id) DO UPDATE
             SET    event_id = excluded.event_id, etag = excluded.etag, uid = excluded.uid, ics = excluded.ics, base = excluded.base,
                    state = excluded.state, reason = excluded.reason, remote_at = excluded.remote_at,
                    local_changed_at = excluded.local_changed_at, sent = NULL, refused_code = NULL,
+                   quarantined_at = CASE WHEN excluded.quarantined_at IS NOT NULL THEN coalesce(calendar_objects.quarantined_at, excluded.quarantined_at) END,
                    -- What is not handed out is asked for again with the next run, then after 1, 2, 4 ... minutes, at last every 6 hours.
                    attempts = CASE WHEN excluded.state = 'quarantined' AND excluded.etag IS NULL THEN calendar_objects.attempts + 1 ELSE 0 END,
                    retry_at = CASE WHEN excluded.state = 'quarantined' AND excluded.etag IS NULL
@@ -84,7 +86,8 @@ internal sealed record MirrorEntry(
             Array.ConvertAll(rows, entry => entry.State.ToString().ToLowerInvariant()),
             Array.ConvertAll(rows, entry => entry.Reason),
             Array.ConvertAll(rows, entry => Time(entry.RemoteAt)),
-            Array.ConvertAll(rows, entry => Time(entry.LocalChangedAt)));
+            Array.ConvertAll(rows, entry => Time(entry.LocalChangedAt)),
+            Array.ConvertAll(rows, entry => entry.State == ObjectState.Quarantined && entry.Reason != EventFacts.NotAnEvent));
     }
 
     private static DateTime? Time(Instant? instant) => instant is { } at ? EventRows.Storable(at).ToDateTimeUtc() : null;

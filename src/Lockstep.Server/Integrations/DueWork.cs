@@ -77,10 +77,11 @@ internal sealed class DueWork(Database database, string node)
     /// <returns>False, and nothing is written, when the lease was lost.</returns>
     public async Task<bool> Finish(Work work, SyncReport report, NextRun next, CancellationToken ct) => (await session.Query(
         new Statement(
-            "SELECT lockstep.finish_work($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            "SELECT lockstep.finish_work($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
             work.Id.Value, work.Fence, work.Run, report.Direction, report.Pushed, report.Pulled, report.Failure?.Message, report.Failure?.Code,
             (int)Math.Min(report.Took.TotalMilliseconds, int.MaxValue), next.In.TotalSeconds, next.PauseReason, next.PauseFor?.TotalSeconds,
-            report.SignedInWith?.Credential?.Value, report.SignedInWith?.VaultSecret, report.SignedInWith?.Version, report.SignedInWith?.ConfigVersion),
+            report.SignedInWith?.Credential?.Value, report.SignedInWith?.VaultSecret, report.SignedInWith?.Version, report.SignedInWith?.ConfigVersion,
+            report.Failure is { Kind: FailureKind.Partial }),
         row => row.GetBoolean(0), ct))[0];
 
     /// <summary>Gives the work back undone, for this or another node to take up again after <paramref name="wait"/>.</summary>

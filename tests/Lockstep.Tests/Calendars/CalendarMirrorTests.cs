@@ -44,8 +44,11 @@ public sealed class CalendarMirrorTests(CalendarWorld world) : IClassFixture<Cal
         (await Titles(user)).ShouldBe(["Good"]);
         var objects = await CalendarMirror.Objects(user, calendar, Ct);
         objects.Count(o => o.State == ObjectState.Quarantined).ShouldBe(2);
-        (await world.Scalar<string>("SELECT reason FROM lockstep.calendar_objects WHERE calendar_id = $1 AND href LIKE '%todo.ics'", calendar.Value)).ShouldContain("VEVENT");
+        (await world.Scalar<string>("SELECT reason FROM lockstep.calendar_objects WHERE calendar_id = $1 AND href LIKE '%todo.ics'", calendar.Value)).ShouldBe(EventFacts.NotAnEvent);
+        // A task is well; only what is wrong counts as set aside.
+        (await world.Scalar<string>("SELECT string_agg(href, ' ') FROM lockstep.calendar_objects WHERE calendar_id = $1 AND quarantined_at IS NOT NULL", calendar.Value)).ShouldEndWith("/bad.ics");
         (await world.Apply(user, calendar, new RemoteObject("https://dav.example.com/c/bad.ics", "\"4\"", Ics("x", "Mended"), null))).ShouldBe(new PageApplied(1, 0, 0));
+        (await world.Scalar<long>("SELECT count(*) FROM lockstep.calendar_objects WHERE calendar_id = $1 AND quarantined_at IS NOT NULL", calendar.Value)).ShouldBe(0);
     }
 
     [Fact]

@@ -88,6 +88,22 @@ public sealed class WorkTests(CalendarWorld world) : IClassFixture<CalendarWorld
     }
 
     [Fact]
+    public async Task A_run_that_failed_for_a_part_only_begins_no_backoff_and_uses_what_was_agreed_to_up()
+    {
+        var integration = await Connected();
+        await world.Administer("UPDATE lockstep.integrations SET failures = 5, confirmed_deletions = 12 WHERE id = $1", integration);
+
+        foreach (var (partial, failures, confirmed) in new[] { (false, 6, 12), (true, 0, 0), (true, 0, 0), (false, 1, 0) })
+        {
+            await world.Administer("UPDATE lockstep.integrations SET next_sync_at = now() - interval '1 day' WHERE id = $1", integration);
+            var work = (await Claim("partial", 60)).Single(one => one.Id == integration);
+            (await Finish(integration, work.Fence, "One of two calendars is gone.", partial)).ShouldBeTrue();
+            (await world.Scalar<string>(
+                "SELECT concat_ws(' ', status, failures, coalesce(confirmed_deletions, 0)) FROM lockstep.integrations WHERE id = $1", integration)).ShouldBe($"error {failures} {confirmed}");
+        }
+    }
+
+    [Fact]
     public async Task Users_neither_claim_work_nor_write_the_log()
     {
         (await Record.ExceptionAsync(() => world.Alice.Query(new Statement("SELECT count(*) FROM lockstep.claim_due_work('me', 1, 60)"), row => 1, Ct)))
@@ -101,10 +117,10 @@ public sealed class WorkTests(CalendarWorld world) : IClassFixture<CalendarWorld
     private async Task<List<(Guid Id, long Fence)>> Claim(string node, double seconds) => await world.Database.For(Caller.Service).Query(
         new Statement("SELECT id, lease_fence FROM lockstep.claim_due_work($1, 1000, $2)", node, seconds), row => (row.GetGuid(0), row.GetInt64(1)), Ct);
 
-    private async Task<bool> Finish(Guid integration, long fence, string? error) => (await world.Database.For(Caller.Service).Query(
+    private async Task<bool> Finish(Guid integration, long fence, string? error, bool partial = false) => (await world.Database.For(Caller.Service).Query(
         new Statement(
-            "SELECT lockstep.finish_work($1, $2, $3, 'both', 0, 0, $4, $5, 12, 60, NULL, NULL)",
-            integration, fence, Guid.CreateVersion7(), error, error is null ? null : "unauthorized"),
+            "SELECT lockstep.finish_work($1, $2, $3, 'both', 0, 0, $4, $5, 12, 60, NULL, NULL, p_partial => $6)",
+            integration, fence, Guid.CreateVersion7(), error, error is null ? null : "unauthorized", partial),
         row => row.GetBoolean(0), Ct))[0];
 
     private static Task<int> Insert(TenantSession user, string config, Guid? credential) => user.Execute(
