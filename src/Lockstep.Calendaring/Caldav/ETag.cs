@@ -25,5 +25,8 @@ public sealed record ETag
         return text.Length <= 2 ? null : new ETag(text);
     }
 
+    /// <summary>As it is sent to a server that gives weak tags and compares them letter by letter, against RFC 9110 section 13.1.1.</summary>
+    public ETag AsWeak() => new("W/" + Value);
+
     public override string ToString() => Value;
 }

@@ -88,6 +88,17 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
             calendars.Select(id => id.Value).ToArray()),
         ct);
 
+    /// <summary>Takes over what the server says of the calendar itself; one that may be written again is chosen as the target by the next run.</summary>
+    public static Task Describe(TenantSession session, CalendarId calendar, string name, string? color, bool readOnly, CancellationToken ct) => session.Execute(
+        new Statement(
+            """
+            UPDATE lockstep.calendars
+            SET    name = $2, color = $3, read_only = $4, is_write_target = is_write_target AND NOT $4
+            WHERE  id = $1
+            AND    (name, color, read_only) IS DISTINCT FROM ($2, $3, $4)
+            """, calendar.Value, name, color, readOnly),
+        ct);
+
     /// <summary>Says that a calendar could not be read now; from the first time on its free time is not believed.</summary>
     public static Task MarkUnreadable(TenantSession session, IReadOnlyList<CalendarId> calendars, CancellationToken ct) => session.Execute(
         new Statement(

@@ -41,7 +41,10 @@ internal static class EventMoves
         SET    event_id = $1,
                state = CASE WHEN o.etag IS NULL THEN 'new' ELSE 'changed' END,
                local_changed_at = $4,
-               attempts = 0
+               attempts = 0,
+               reason = NULL,
+               refused_code = NULL,
+               retry_at = NULL
         WHERE  o.id = (SELECT d.id
                        FROM   lockstep.calendar_objects d
                        JOIN   lockstep.events t ON t.id = d.event_id AND t.deleted

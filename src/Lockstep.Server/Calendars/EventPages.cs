@@ -15,29 +15,32 @@ internal static class EventPages
         $"More than {MaxOccurrences} occurrences lie in this window, or its events repeat too often to be expanded. Ask for a shorter one.";
 
     /// <returns>Null when there would be too many occurrences, or finding them is too much work.</returns>
-    public static async Task<Page<EventView>?> Read(TenantSession session, EventQuery query, CancellationToken ct) =>
-        query.Expand ? await Expanded(session, query, ct) : await Whole(session, query, ct);
+    public static async Task<Page<EventView>?> Read(TenantSession session, EventQuery query, CancellationToken ct)
+    {
+        var zone = query.Zone ?? await ReaderZone.Of(session, ct);
+        return query.Expand ? await Expanded(session, query, zone, ct) : await Whole(session, query, zone, ct);
+    }
 
-    private static async Task<Page<EventView>?> Whole(TenantSession session, EventQuery query, CancellationToken ct)
+    private static async Task<Page<EventView>?> Whole(TenantSession session, EventQuery query, DateTimeZone zone, CancellationToken ct)
     {
         var rows = await EventStore.List(session, query.From, query.To, query.After, query.Limit + 1, ct);
         var next = rows.Count > query.Limit ? new EventCursor(rows[query.Limit - 1].Facts.StartsAt, rows[query.Limit - 1].Id.Value) : null;
         var window = new Interval(query.From, query.To);
         var budget = ExpansionCost.Budget(ct);
         return new Page<EventView>(
-            [.. rows.Take(query.Limit).Where(row => Overlaps(row, window, query.Zone, budget)).Select(EventView.Of)],
+            [.. rows.Take(query.Limit).Where(row => Overlaps(row, window, zone, budget)).Select(EventView.Of)],
             next?.ToString());
     }
 
-    private static async Task<Page<EventView>?> Expanded(TenantSession session, EventQuery query, CancellationToken ct)
+    private static async Task<Page<EventView>?> Expanded(TenantSession session, EventQuery query, DateTimeZone zone, CancellationToken ct)
     {
         var rows = await EventStore.List(session, query.From, query.To, null, MaxOccurrences + 1, ct);
-        return rows.Count > MaxOccurrences ? null : Expand(rows, query, ct);
+        return rows.Count > MaxOccurrences ? null : Expand(rows, query, zone, ct);
     }
 
     /// <summary>The occurrences of these events, in order.</summary>
     /// <returns>Null when there would be too many, or finding them is too much work.</returns>
-    public static Page<EventView>? Expand(IReadOnlyList<EventRow> rows, EventQuery query, CancellationToken ct)
+    public static Page<EventView>? Expand(IReadOnlyList<EventRow> rows, EventQuery query, DateTimeZone zone, CancellationToken ct)
     {
         var window = new Interval(query.From, query.To);
         var found = new List<(Instant Start, EventView View)>();
@@ -45,7 +48,7 @@ internal static class EventPages
         foreach (var row in rows)
         {
             if (ExpansionCost.Read(row.Ics, budget) is { } document)
-                foreach (var occurrence in Occurrences.Expand(document, window, query.Zone, null, budget))
+                foreach (var occurrence in Occurrences.Expand(document, window, zone, null, budget))
                 {
                     if (found.Count == MaxOccurrences)
                         return null;

@@ -34,7 +34,7 @@ internal static class OccurrenceEndpoints
         if (EventQuery.Read(from, to, true, timeZone, null, EventQuery.DefaultLimit, errors) is not { } query)
             return Problems.Invalid(errors.All);
         return await EventStore.Get(session, new EventId(id), ct) is not { } row ? Problems.NotFound()
-            : EventPages.Expand([row], query, ct) is { } page ? TypedResults.Ok(page)
+            : EventPages.Expand([row], query, query.Zone ?? await ReaderZone.Of(session, ct), ct) is { } page ? TypedResults.Ok(page)
             : Problems.Invalid("to", EventPages.TooMany);
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using Lockstep.Tests.Support;
@@ -106,6 +107,27 @@ public sealed class EventEndpointsTests(LockstepApp app) : IClassFixture<Lockste
         (await List(user, "from=2026-03-01T11:30:00Z&to=2026-03-01T12:00:00Z&timeZone=America/Los_Angeles")).Count.ShouldBe(0);
         var day = (await List(user, "from=2026-03-03T07:00:00Z&to=2026-03-03T07:30:00Z&timeZone=America/Los_Angeles&expand=true")).Single()!;
         (day.Id(), day["start"]!.Text("date"), day["end"]!.Text("date"), day["allDay"]!.GetValue<bool>()).ShouldBe((day.Id(), "2026-03-02", "2026-03-03", true));
+    }
+
+    [Fact]
+    public async Task Who_names_no_zone_reads_in_the_one_of_his_page_and_without_a_page_in_UTC()
+    {
+        var user = app.As("page-zone");
+        var holiday = await user.PostAsync("/v1/events", new { summary = "Holiday", start = new { date = "2026-03-02" }, end = new { date = "2026-03-03" } }).ShouldBeAsync(HttpStatusCode.Created);
+        await user.PostAsync("/v1/events", new { summary = "Floating", start = new { dateTime = "2026-03-02T09:00:00" }, end = new { dateTime = "2026-03-02T10:00:00" } }).ShouldBeAsync(HttpStatusCode.Created);
+        async Task<int> At(string hour, string more = "") => (await List(user, $"from=2026-03-{hour}:30:00Z&to=2026-03-{hour}:40:00Z{more}")).Count;
+        ((await At("01T22")), (await At("02T09")), (await At("02T05"))).ShouldBe((0, 2, 1));
+
+        await user.PutAsJsonAsync("/v1/provider", new { timezone = "Asia/Dubai" }, TestContext.Current.CancellationToken).ShouldBeAsync(HttpStatusCode.OK);
+
+        // Dubai is four hours ahead: its 2nd of March begins at 20:00 UTC, and its nine o'clock is five.
+        foreach (var expand in new[] { "", "&expand=true" })
+            ((await At("01T22", expand)), (await At("02T09", expand)), (await At("02T05", expand)), (await At("02T21", expand))).ShouldBe((1, 1, 2, 0));
+        (await user.GetAsync($"/v1/events/{holiday.Id()}/occurrences?from=2026-03-01T22:30:00Z&to=2026-03-01T22:40:00Z").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Count.ShouldBe(1);
+        (await At("02T21", "&timeZone=UTC")).ShouldBe(1);
+
+        await user.PutAsJsonAsync("/v1/provider", new { timezone = "Asia/Dubai", settings = new { workingHours = new { timezone = "Pacific/Apia", days = new[] { 1 }, start = "09:00", end = "17:00" } } }, TestContext.Current.CancellationToken).ShouldBeAsync(HttpStatusCode.OK);
+        (await At("01T12")).ShouldBe(1);
     }
 
     [Fact]

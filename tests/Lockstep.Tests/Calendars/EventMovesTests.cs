@@ -73,6 +73,23 @@ public sealed class EventMovesTests(CalendarWorld world) : IClassFixture<Calenda
     }
 
     [Fact]
+    public async Task Moved_back_it_is_tried_at_once_whatever_was_refused_before()
+    {
+        var (user, a, _) = await TwoCalendars();
+        var row = await OnServer(user, a);
+        await world.Edit(user, row.Id, new EventBody { CalendarId = null });
+        var deletion = (await CalendarMirror.PendingWrites(user, a, 10, Ct)).Single();
+        for (var time = 0; time < 4; time++)
+            await CalendarMirror.WriteRefused(user, deletion, "caldav_forbidden", "No.", Ct);
+        (await CalendarMirror.PendingWrites(user, a, 10, Ct)).Single().Rests.ShouldBeTrue();
+
+        await world.Edit(user, row.Id, new EventBody { CalendarId = a.ToString() });
+
+        (await CalendarMirror.PendingWrites(user, a, 10, Ct)).Single().ShouldBeOfType<PendingWrite.Change>()
+            .ShouldSatisfyAllConditions(write => write.Rests.ShouldBeFalse(), write => write.LastRefusal.ShouldBeNull(), write => write.Attempts.ShouldBe(0));
+    }
+
+    [Fact]
     public async Task An_event_leaves_its_server_and_one_that_was_only_here_goes_to_one()
     {
         var (user, a, b) = await TwoCalendars();

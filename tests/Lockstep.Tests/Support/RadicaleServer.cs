@@ -10,11 +10,34 @@ public sealed class RadicaleServer : IAsyncLifetime
     private const string SharedMemory = "/dev/shm";
     // Known to this server alone, so that another one on the same port cannot be taken for it.
     private readonly string watchword = Guid.CreateVersion7().ToString("N");
+    // Radicale takes the first section that fits; R and W are collections of any kind, r and w those with an address book or a calendar.
+    private const string SharedForReading =
+        """
+        [root]
+        user: .+
+        collection:
+        permissions: R
+
+        [bobs]
+        user: alice
+        collection: bob(/[^/]+)?
+        permissions: Rr
+
+        [own]
+        user: .+
+        collection: {user}(/.*)?
+        permissions: RrWw
+
+        """;
+
     private ServerProcess? process;
     private DirectoryInfo? folder;
 
     /// <summary>Keeps its files in memory: it waits for the disk with each one that it reads for the first time.</summary>
     public bool InMemory { get; init; }
+
+    /// <summary>Beside her own, alice may read every calendar of bob's, and write none of them.</summary>
+    public bool BobSharesForReading { get; init; }
 
     public Uri Url { get; private set; } = new("http://127.0.0.1:1/");
 
@@ -59,6 +82,8 @@ public sealed class RadicaleServer : IAsyncLifetime
         folder = null;
     }
 
+    private string Rights => BobSharesForReading ? $"type = from_file\nfile = {folder!.FullName}/rights" : "type = owner_only";
+
     private async Task RunAsync(CancellationToken ct)
     {
         if (!File.Exists(Program))
@@ -70,6 +95,7 @@ public sealed class RadicaleServer : IAsyncLifetime
         folder = InMemory && Directory.Exists(SharedMemory)
             ? Directory.CreateDirectory(Path.Combine(SharedMemory, $"lockstep-radicale-{watchword}"))
             : Directory.CreateTempSubdirectory("lockstep-radicale-");
+        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "rights"), SharedForReading, ct);
         await File.WriteAllTextAsync(Path.Combine(folder.FullName, "users"), $"alice:alicepw\nbob:bobpw\nwatch:{watchword}\n", ct);
         for (var attempt = 1; ; attempt++)
         {
@@ -100,7 +126,7 @@ public sealed class RadicaleServer : IAsyncLifetime
             [storage]
             filesystem_folder = {folder.FullName}/collections
             [rights]
-            type = owner_only
+            {Rights}
             [logging]
             level = warning
             """,

@@ -3,6 +3,7 @@ using Lockstep.Crypto;
 using Lockstep.Server.Calendars;
 using Lockstep.Server.Postgres;
 using NodaTime;
+using Href = Lockstep.Calendaring.Caldav.Href;
 using CalendarState = Lockstep.Calendaring.Caldav.CalendarState;
 
 namespace Lockstep.Server.Integrations.Caldav;
@@ -11,6 +12,9 @@ namespace Lockstep.Server.Integrations.Caldav;
 /// <remarks>No network call happens inside a transaction, and what cannot be read is never taken for empty.</remarks>
 internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, TimeProvider time)
 {
+    /// <summary>So many calendars are named in one message.</summary>
+    private const int NamesTold = 5;
+
     /// <param name="requireLease">Throws when the run may not write any more.</param>
     public async Task<SyncReport> Run(
         TenantSession session, Integration integration, Secret secret, Action requireLease, CancellationToken ct)
@@ -78,7 +82,7 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
         {
             var result = failure is not null ? CalendarResult.Failed(0, failure)
                 : ended is not null ? ended with { Items = 0 }
-                : calendar == audited ? await new CalendarPull(tools, calendar, state!).Audit(ct)
+                : calendar == audited ? await Audit(tools, calendar, state!, ct)
                 : await new CalendarPull(tools, calendar, state!).Run(ct);
             results.Add(result);
             if (result.Failure is { Kind: not (FailureKind.Partial or FailureKind.MassDelete) })
@@ -104,7 +108,21 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
         if (ended is not null)
             return results;
         results.AddRange(await Write(tools, [.. calendars.Where(calendar => !calendar.ReadOnly && !unreadable.Contains(calendar))], ct));
-        return unreadable.Count < calendars.Count && !results.Exists(result => result.EndsTheRun) ? [.. results.Select(InPart)] : results;
+        return unreadable.Count < calendars.Count && !results.Exists(result => result.EndsTheRun)
+            ? [.. results.Select(result => InPart(result, unreadable, calendars.Count))]
+            : results;
+    }
+
+    /// <summary>Compares everything, and asks once more what may be done there: its owner may have given or taken the right to write.</summary>
+    private static async Task<CalendarResult> Audit(SyncTools tools, MirroredCalendar calendar, CalendarState state, CancellationToken ct)
+    {
+        var result = await new CalendarPull(tools, calendar, state).Audit(ct);
+        if (result.Failure is null && (await tools.Client.DescribeCalendarAsync(Href.Parse(calendar.Href), ct)).TryGet(out var now, out _))
+        {
+            tools.RequireLease();
+            await CalendarMirror.Describe(tools.Session, calendar.Id, now.Name, now.Color, now.ReadOnly, ct);
+        }
+        return result;
     }
 
     /// <summary>Texts to all calendars, then deletions; then once more what those made room for.</summary>
@@ -134,10 +152,19 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
         }
     }
 
-    /// <summary>One calendar of several: the schedule of the others stays.</summary>
-    private static CalendarResult InPart(CalendarResult result) => result.Failure is { Kind: FailureKind.Transient } failure
-        ? result with { Failure = failure with { Kind = FailureKind.Partial } }
-        : result;
+    /// <summary>One calendar of several: the schedule of the others stays, and it is said which one.</summary>
+    private static CalendarResult InPart(CalendarResult result, List<MirroredCalendar> unreadable, int all) =>
+        result.Failure is not { Kind: FailureKind.Transient } failure ? result
+        : result is Written || unreadable.Count == 0 ? result with { Failure = failure with { Kind = FailureKind.Partial } }
+        : result with
+        {
+            Failure = failure with
+            {
+                Kind = FailureKind.Partial,
+                Message = $"{unreadable.Count} of {all} calendars could not be read ({string.Join(", ", unreadable.Take(NamesTold).Select(one => one.Name))}); "
+                    + $"the others were synced. {failure.Message}",
+            },
+        };
 
     private static double Chance(MirroredCalendar calendar) => (BitConverter.ToUInt16(calendar.Id.Value.ToByteArray(), 14) % 1000) / 1000.0;
 

@@ -19,6 +19,7 @@ internal sealed class CalendarPush(SyncTools tools, MirroredCalendar calendar)
     private readonly Dictionary<CalendarObjectId, int> tries = [];
     private readonly Dictionary<CalendarObjectId, string> refused = [];
     private readonly HashSet<CalendarObjectId> uidTaken = [];
+    private readonly Dictionary<CalendarObjectId, ETag> notMatched = [];
     private SyncFailure? guarded;
     private int failures;
     private int pushed;
@@ -87,9 +88,15 @@ internal sealed class CalendarPush(SyncTools tools, MirroredCalendar calendar)
             return await Refuse(write, "changed_meanwhile", "each time it was written, the server's version was another one.", ct);
         var based = ETag.Parse((write as PendingWrite.Change)?.ETag ?? (write as PendingWrite.Delete)?.ETag);
         if (write is not PendingWrite.Create && based is null)
-            return await ReadAgain(write, null, ct);
+            return tries[write.Id] == 1
+                ? await ReadAgain(write, null, ct)
+                : await Refuse(write, "no_etag", $"{href.Url.Host} gives no ETag for it, so that writing it could undo what somebody else changed.", ct);
         tools.RequireLease();
-        var (failure, etag) = await Send(write, based, ct);
+        // It said that another version stands there, and shows the very one that was named: it wants the tag as it spells it itself.
+        var spelled = based is not null && notMatched.TryGetValue(write.Id, out var before) && before == based ? based.AsWeak() : based;
+        var (failure, etag) = await Send(write, spelled, ct);
+        if (failure is CaldavFailure.PreconditionFailed && based is not null)
+            notMatched[write.Id] = based;
         switch (SyncPlan.Judge(write, failure))
         {
             case WriteVerdict.Done:

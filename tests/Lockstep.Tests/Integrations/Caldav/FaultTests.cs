@@ -391,7 +391,8 @@ public sealed partial class FaultTests(TwoServers servers) : IClassFixture<TwoSe
         await calendar.EditAsync("A", "A edited");
 
         for (var run = 0; run < 4; run++)
-            await calendar.FailedAsync("caldav_not_found");
+            (await calendar.FailedAsync("caldav_not_found")).Text("error").ShouldStartWith("1 of 2 calendars could not be read (goneb); the others were synced. ");
+        (await servers.App.ScalarAsync<int>("SELECT failures FROM lockstep.integrations WHERE id = $1", calendar.Id)).ShouldBe(0);
 
         (await calendar.GetAsync("a.ics"))!.ShouldContain("SUMMARY:A edited");
         (await calendar.HereAsync()).ShouldBe(["a@gone A edited", "b@gone B"]);

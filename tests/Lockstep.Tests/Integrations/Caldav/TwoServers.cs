@@ -20,7 +20,7 @@ public enum Dav
 /// <summary>The whole server beside a real Radicale and a real Xandikos, each behind a proxy that can fail in every way.</summary>
 public sealed class TwoServers : IAsyncLifetime
 {
-    private readonly RadicaleServer radicale = new();
+    private readonly RadicaleServer radicale = new() { BobSharesForReading = true };
     private readonly XandikosServer xandikos = new();
     private readonly FaultProxy[] proxies;
 
@@ -36,6 +36,9 @@ public sealed class TwoServers : IAsyncLifetime
 
     /// <summary>Another client of the same account; it does not go through the proxy.</summary>
     public DavProbe Other(Dav server) => server == Dav.Radicale ? radicale.As("alice") : xandikos.Alice;
+
+    /// <summary>Another user of the Radicale, whose calendars alice may read.</summary>
+    public DavProbe Bob => radicale.As("bob");
 
     /// <summary>Where a calendar is, through the proxy.</summary>
     public Uri At(Dav server, string calendar) => new(Proxy(server).Url, Other(server).Home.AbsolutePath + calendar + "/");
