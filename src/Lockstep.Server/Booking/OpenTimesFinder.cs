@@ -18,11 +18,10 @@ internal sealed class OpenTimesFinder(Database database, TimeProvider time) : ID
 
     public Instant Now => Instant.FromDateTimeOffset(time.GetUtcNow());
 
-    /// <param name="length">Of a slot.</param>
-    public Task<OpenTimes> Find(PublicProvider provider, Interval window, Duration length, CancellationToken ct) =>
-        answers.Get(new Question(provider.Owner, provider.Slug, window, length), stop => FindOut(provider, window, length, stop), ct);
+    public Task<OpenTimes> Find(PublicProvider provider, Interval window, SlotRules rules, CancellationToken ct) =>
+        answers.Get(new Question(provider.Owner, provider.Slug, window, rules), stop => FindOut(provider, window, rules, stop), ct);
 
-    private async Task<OpenTimes> FindOut(PublicProvider provider, Interval window, Duration length, CancellationToken ct)
+    private async Task<OpenTimes> FindOut(PublicProvider provider, Interval window, SlotRules rules, CancellationToken ct)
     {
         var session = database.For(new Caller(provider.Owner, CallerRole.Authenticated, "page"));
         var selected = (await ProviderStore.Read(session, ct))?.Settings?.Calendar?.SelectedCalendarIds ?? [];
@@ -30,10 +29,12 @@ internal sealed class OpenTimesFinder(Database database, TimeProvider time) : ID
         var now = Now;
         if (blocking is null)
             return new OpenTimes(now, [], Unconfirmed: true);
-        var times = await EventStore.Busy(session, blocking.Of, window, provider.Hours.Zone, ct);
+        // What touches a buffer takes the slot too.
+        var around = new Interval(window.Start - rules.Before, window.End + rules.After);
+        var times = await EventStore.Busy(session, blocking.Of, around, provider.Hours.Zone, ct);
         return times.TooMuch || times.Calendars.Any(calendar => blocking.Kept.Contains(calendar.Id) && !IsFresh(calendar, now))
             ? new OpenTimes(now, [], Unconfirmed: true)
-            : new OpenTimes(now, [.. Availability.Slots(provider.Hours, times.Busy.Concat(times.Unknown), window, length, now)], Unconfirmed: false);
+            : new OpenTimes(now, [.. Availability.Slots(provider.Hours, rules, times.Busy.Concat(times.Unknown), window, now)], Unconfirmed: false);
     }
 
     public void Dispose() => answers.Dispose();
@@ -58,7 +59,7 @@ internal sealed class OpenTimesFinder(Database database, TimeProvider time) : ID
         return new BlockingCalendars(ids, ids);
     }
 
-    private sealed record Question(UserId Owner, string Slug, Interval Window, Duration Length);
+    private sealed record Question(UserId Owner, string Slug, Interval Window, SlotRules Rules);
 
     /// <param name="Of">Null: all of the owner's.</param>
     private sealed record BlockingCalendars(IReadOnlyCollection<CalendarId>? Of, IReadOnlySet<CalendarId> Kept);

@@ -43,15 +43,21 @@ internal static class ProviderEndpoints
     /// <summary>The same with its calendars by absolute URL; one that is not the caller's is an error.</summary>
     private static async Task<Provider> Addressed(Provider provider, FieldErrors errors, TenantSession session, CancellationToken ct)
     {
-        if (provider.Settings?.Calendar?.SelectedCalendarIds is not { Count: > 0 } names)
+        if (provider.Settings?.Calendar is not { } chosen || (chosen.BookingCalendarId is null && chosen.SelectedCalendarIds is not { Count: > 0 }))
             return provider;
         var own = await OwnCalendar.All(session, ct);
+        var names = chosen.SelectedCalendarIds ?? [];
         var hrefs = new List<string>();
         for (var i = 0; i < names.Count; i++)
             if (own.FirstOrDefault(calendar => calendar.IsCalled(names[i]!)) is { } calendar)
                 hrefs.Add(calendar.Href);
             else
                 errors.Add($"settings.calendar.selectedCalendarIds[{i}]", ProviderRules.UnknownCalendar);
-        return provider with { Settings = provider.Settings with { Calendar = new CalendarSettings([.. hrefs.Distinct(StringComparer.Ordinal)]) } };
+        var target = own.FirstOrDefault(calendar => chosen.BookingCalendarId is { } name && calendar.IsOwn && calendar.IsCalled(name));
+        errors.Require(chosen.BookingCalendarId is null || target is not null, ProviderRules.BookingCalendar, ProviderRules.UnknownCalendar);
+        return provider with
+        {
+            Settings = provider.Settings with { Calendar = new CalendarSettings([.. hrefs.Distinct(StringComparer.Ordinal)], target?.Href) },
+        };
     }
 }

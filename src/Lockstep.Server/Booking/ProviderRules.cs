@@ -9,6 +9,9 @@ namespace Lockstep.Server.Booking;
 internal static partial class ProviderRules
 {
     private const int MaxCalendars = 50;
+    private const int MaxRanges = 28;
+
+    public const string BookingCalendar = "settings.calendar.bookingCalendarId";
 
     public static FieldErrors Check(Provider provider)
     {
@@ -35,15 +38,24 @@ internal static partial class ProviderRules
             CheckWhatsapp(whatsapp, errors);
         if (settings.Calendar?.SelectedCalendarIds is { } calendars)
             CheckCalendars(calendars, errors);
+        if (settings.Calendar?.BookingCalendarId is { } target)
+            errors.Require(target is { Length: > 0 and <= 2000 } && IsPlain(target), BookingCalendar, UnknownCalendar);
+        if (settings.Slots is { } slots)
+            CheckSlots(slots, errors);
         return errors;
     }
 
     /// <summary>The hours as times; only for settings that passed <see cref="Check"/>.</summary>
     public static WorkingHours? Hours(string timezone, HoursSettings? hours) =>
-        hours is { Days: { } days, Start: { } start, End: { } end }
-        && DateTimeZoneProviders.Tzdb.GetZoneOrNull(hours.Timezone ?? timezone) is { } zone
-            ? new WorkingHours(zone, days.Select(day => (IsoDayOfWeek)day).ToHashSet(), Minute(start), Minute(end))
+        hours is not null && DateTimeZoneProviders.Tzdb.GetZoneOrNull(hours.Timezone ?? timezone) is { } zone
+        && Ranges(hours) is { Count: > 0 } ranges
+            ? new WorkingHours(zone, ranges)
             : null;
+
+    private static List<HoursRange> Ranges(HoursSettings hours) =>
+        [.. (hours.Ranges ?? [new RangeSettings(hours.Days, hours.Start, hours.End)])
+            .OfType<RangeSettings>().Where(range => range is { Days: not null, Start: not null, End: not null })
+            .Select(range => new HoursRange(range.Days!.Select(day => (IsoDayOfWeek)day).ToHashSet(), Minute(range.Start!), Minute(range.End!)))];
 
     private static void CheckZone(string zone, string field, FieldErrors errors) => errors.Require(
         DateTimeZoneProviders.Tzdb.Ids.Contains(zone), field, "This is not a time zone. Take an IANA name, such as Asia/Dubai or Europe/Berlin.");
@@ -61,19 +73,60 @@ internal static partial class ProviderRules
         const string At = "settings.workingHours";
         if (hours.Timezone is { } zone)
             CheckZone(zone, $"{At}.timezone", errors);
-        if (hours.Days is not { Count: > 0 } days)
-            errors.Add($"{At}.days", "Name at least one day: 1 is Monday, 7 is Sunday.");
+        if (hours.Ranges is null)
+            CheckRange(new RangeSettings(hours.Days, hours.Start, hours.End), At, errors);
+        else
+            CheckRanges(hours, hours.Ranges, $"{At}.ranges", errors);
+    }
+
+    private static void CheckRanges(HoursSettings hours, IReadOnlyList<RangeSettings?> ranges, string at, FieldErrors errors)
+    {
+        errors.Require(hours is { Days: null, Start: null, End: null }, at, "Give either days, start and end, or ranges that have them.");
+        errors.Require(ranges.Count is >= 1 and <= MaxRanges, at, $"From 1 to {MaxRanges} ranges.");
+        var sound = !errors.Any;
+        for (var i = 0; i < Math.Min(ranges.Count, MaxRanges); i++)
+            sound &= CheckRange(ranges[i] ?? new(), $"{at}[{i}]", errors);
+        if (sound && Overlap(Ranges(hours)))
+            errors.Add(at, "Two ranges overlap on a day. Make one of them, or let the second begin where the first ends.");
+    }
+
+    private static bool Overlap(List<HoursRange> ranges) => ranges.Where((one, i) => ranges.Skip(i + 1).Any(other =>
+        one.Days.Overlaps(other.Days) && one.StartMinute < other.EndMinute && other.StartMinute < one.EndMinute)).Any();
+
+    private static bool CheckRange(RangeSettings range, string at, FieldErrors errors)
+    {
+        var sound = true;
+        if (range.Days is not { Count: > 0 } days)
+        {
+            errors.Add($"{at}.days", "Name at least one day: 1 is Monday, 7 is Sunday.");
+            sound = false;
+        }
         else
         {
             // Seven are enough; more would only lengthen the answer.
             for (var i = 0; i < Math.Min(days.Count, 8); i++)
-                errors.Require(days[i] is >= 1 and <= 7, $"{At}.days[{i}]", "A day is a number from 1, Monday, to 7, Sunday.");
-            errors.Require(days.Distinct().Count() == days.Count, $"{At}.days", "A day is there twice.");
+                errors.Require(days[i] is >= 1 and <= 7, $"{at}.days[{i}]", "A day is a number from 1, Monday, to 7, Sunday.");
+            errors.Require(days.Distinct().Count() == days.Count, $"{at}.days", "A day is there twice.");
         }
-        var start = CheckTime(hours.Start, $"{At}.start", errors);
-        var end = CheckTime(hours.End, $"{At}.end", errors);
-        errors.Require(start is null || end is null || start < end, $"{At}.end", "The end is later than the start; the latest is 24:00.");
+        var start = CheckTime(range.Start, $"{at}.start", errors);
+        var end = CheckTime(range.End, $"{at}.end", errors);
+        errors.Require(start is null || end is null || start < end, $"{at}.end", "The end is later than the start; the latest is 24:00.");
+        return sound && start is not null && end is not null;
     }
+
+    private static void CheckSlots(SlotSettings slots, FieldErrors errors)
+    {
+        const string At = "settings.slots";
+        Within(slots.DurationMinutes, 5, 480, $"{At}.durationMinutes", errors);
+        Within(slots.StepMinutes, 5, 480, $"{At}.stepMinutes", errors);
+        Within(slots.BufferBeforeMinutes, 0, 240, $"{At}.bufferBeforeMinutes", errors);
+        Within(slots.BufferAfterMinutes, 0, 240, $"{At}.bufferAfterMinutes", errors);
+        Within(slots.NoticeMinutes, 0, 43_200, $"{At}.noticeMinutes", errors);
+        Within(slots.HorizonDays, 1, SlotRules.MaxHorizon, $"{At}.horizonDays", errors);
+    }
+
+    private static void Within(int? value, int least, int most, string field, FieldErrors errors) =>
+        errors.Require(value is null || (value >= least && value <= most), field, $"This is a whole number from {least} to {most}.");
 
     private static int? CheckTime(string? time, string field, FieldErrors errors)
     {

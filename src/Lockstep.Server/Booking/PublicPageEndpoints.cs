@@ -43,7 +43,7 @@ internal static class PublicPageEndpoints
         response.Headers.CacheControl = "no-store";
         var errors = new FieldErrors();
         var count = Number(days, 14, 1, MaxDays, "days", errors);
-        var minutes = Number(duration, 30, 5, 480, "duration", errors);
+        var minutes = Number(duration, 0, 5, 480, "duration", errors);
         var start = Start(from, finder.Now, errors);
         if (errors.Any)
             return Problems.Invalid(errors.All);
@@ -52,7 +52,8 @@ internal static class PublicPageEndpoints
         var zone = provider.Hours.Zone;
         var first = start(zone);
         var last = zone.AtStartOfDay(first.InZone(zone).Date.PlusDays(count)).ToInstant();
-        var open = await finder.Find(provider, new Interval(first, last), Duration.FromMinutes(minutes), ct);
+        var rules = duration is null ? provider.Rules : provider.Rules.For(Duration.FromMinutes(minutes));
+        var open = await finder.Find(provider, new Interval(first, last), rules, ct);
         Cache(response, open);
         return TypedResults.Ok(new SlotsView(zone.Id, open.AsOf, open.Slots, open.Unconfirmed));
     }
@@ -70,8 +71,8 @@ internal static class PublicPageEndpoints
             return TypedResults.Content(PageFrame.NotFound, "text/html; charset=utf-8", statusCode: 404);
         // From the full minute, so that all who come in it ask the same; what is past is not offered anyway.
         var minute = Instant.FromUnixTimeSeconds(finder.Now.ToUnixTimeSeconds() / 60 * 60);
-        var window = new Interval(minute, minute + Duration.FromDays(PageView.Horizon));
-        var open = await finder.Find(provider, window, PageView.Length, ct);
+        var window = new Interval(minute, provider.Rules.EndOfHorizon(provider.Hours.Zone, minute) + provider.Rules.Length);
+        var open = await finder.Find(provider, window, provider.Rules, ct);
         Cache(context.Response, open);
         headers.Vary = "Accept-Language";
         var view = PageView.Of(provider, open, PageQuery.Read(day, month, tz), VisitorLocale.Of(context.Request));

@@ -8,6 +8,8 @@ namespace Lockstep.Server.Booking;
 /// <param name="Settings">Without the calendars.</param>
 internal sealed record PublicProvider(string Slug, UserId Owner, WorkingHours Hours, ProviderSettings Settings)
 {
+    public SlotRules Rules { get; } = SlotRules.Of(Settings.Slots);
+
     private static readonly Caller Visitor = new(null, CallerRole.Authenticated, "visitor");
 
     /// <returns>Null for a slug that nobody has, and for one whose owner does not show the page: the two look the same.</returns>

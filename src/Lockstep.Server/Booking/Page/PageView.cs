@@ -18,12 +18,6 @@ internal sealed record PageView(
     YearMonth Month,
     IReadOnlyList<YearMonth> Months)
 {
-    /// <summary>How far ahead the page offers times.</summary>
-    public const int Horizon = 60;
-
-    /// <summary>How long a slot is.</summary>
-    public static readonly Duration Length = Duration.FromMinutes(30);
-
     private const int DaysAtOnce = 8;
 
     public static PageView Of(PublicProvider provider, OpenTimes open, PageQuery query, VisitorLocale locale)
@@ -32,7 +26,7 @@ internal sealed record PageView(
         var days = new SortedDictionary<LocalDate, List<Slot>>(
             open.Slots.GroupBy(slot => slot.Start.InZone(zone).Date).ToDictionary(day => day.Key, day => day.ToList()));
         var today = open.AsOf.InZone(zone).Date;
-        var last = today.PlusDays(Horizon);
+        var last = days.Count == 0 ? today.PlusDays(provider.Rules.Horizon) : LocalDate.Max(days.Keys.Last(), today.PlusDays(provider.Rules.Horizon));
         var months = new List<YearMonth>();
         for (var month = today.ToYearMonth(); month <= last.ToYearMonth(); month = month.PlusMonths(1))
             months.Add(month);

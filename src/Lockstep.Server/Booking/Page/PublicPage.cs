@@ -21,7 +21,7 @@ internal static class PublicPage
         <h1><span>Book a time with</span> {view.Provider.Name}</h1>
         {(view.Provider.Settings.Profile?.About is { Length: > 0 } about ? Html.Of($"""<p class="about">{about}</p>""") : Html.Nothing)}
         <ul class="facts">
-        <li>{(int)PageView.Length.TotalMinutes} minutes</li>
+        <li>{(int)view.Provider.Rules.Length.TotalMinutes} minutes</li>
         {(view.Provider.WhatsappNumber is null ? Html.Nothing : Html.Of($"<li>By WhatsApp</li>"))}
         </ul>
         <p class="how">{How(view)}</p>
@@ -87,7 +87,7 @@ internal static class PublicPage
 
     private static Html NothingFree(PageView view) => Html.Of($"""
         <section class="notice" aria-labelledby="notice">
-        <h2 id="notice">No free times in the next {PageView.Horizon} days</h2>
+        <h2 id="notice">No free times in the next {view.Provider.Rules.Horizon} days</h2>
         <p>Every hour that {view.Provider.Name} offers is taken.</p>
         {AskLink(view)}
         <p class="asof">{AsOf(view)}</p>
