@@ -39,7 +39,7 @@ public sealed class AuditDrill(PostgresServer postgres)
         var report = await verifier.Verify([], (_, _) => { }, Ct);
         report.Faults.ShouldBeEmpty();
         report.Lines.ShouldBe(Writers * Operations);
-        TestContext.Current.SendDiagnosticMessage(
+        Console.WriteLine(
             $"{report.Lines} lines by {Writers} writers in {wrote.TotalSeconds:0} s ({report.Lines / wrote.TotalSeconds:0}/s); sealed {sealedIn.TotalSeconds:0.0} s after the last; verified in {clock.Elapsed.TotalSeconds:0.0} s ({report.Lines / clock.Elapsed.TotalSeconds:0}/s); {report.Checkpoints} checkpoints");
 
         await using (var connection = await app.ConnectAsync())

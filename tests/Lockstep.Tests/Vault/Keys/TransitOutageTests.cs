@@ -10,7 +10,7 @@ using Xunit;
 namespace Lockstep.Tests.Vault.Keys;
 
 /// <summary>Transit is killed under load and comes back.</summary>
-public sealed class TransitOutageTests(PostgresServer postgres, ITestOutputHelper output)
+public sealed class TransitOutageTests(PostgresServer postgres)
 {
     [Theory]
     [InlineData(true, false)]
@@ -61,10 +61,10 @@ public sealed class TransitOutageTests(PostgresServer postgres, ITestOutputHelpe
         await Task.WhenAll(load);
         await both.DrainedAsync();
 
-        output.WriteLine($"fallback {(standIn ? "local" : "none")}, sealing {(direct ? "direct" : "envelope")}, {clients} readers and {clients} writers, away {seconds} s");
+        Console.WriteLine($"fallback {(standIn ? "local" : "none")}, sealing {(direct ? "direct" : "envelope")}, {clients} readers and {clients} writers, away {seconds} s");
         foreach (var ((when, what), count) in counts.OrderBy(entry => entry.Key))
-            output.WriteLine($"  {when}: {what}: {count}");
-        output.WriteLine($"  backlog when it came back: {waiting}; a new write was Transit's after {firstWrite.TotalSeconds:F1} s, the backlog empty after {drained.TotalSeconds:F1} s");
+            Console.WriteLine($"  {when}: {what}: {count}");
+        Console.WriteLine($"  backlog when it came back: {waiting}; a new write was Transit's after {firstWrite.TotalSeconds:F1} s, the backlog empty after {drained.TotalSeconds:F1} s");
 
         firstWrite.ShouldBeLessThan(TimeSpan.FromSeconds(30));
         drained.ShouldBeLessThan(TimeSpan.FromSeconds(30));
