@@ -18,15 +18,20 @@ internal static class RekeyCommand
         var before = new Option<string?>("--before") { Description = "With --data-keys: only data keys made before this time get a successor (default: now)", HelpName = "TIME" };
         var lost = new Option<string?>("--give-up-lost") { Description = "Delete what was sealed under a key that is lost for good; '--dry-run' lists it", HelpName = "KEY" };
         var yes = new Option<bool>("--yes") { Description = "With --give-up-lost: do not ask" };
+        var sql = new Option<bool>("--sql") { Description = "The secrets of the SQL vault instead, as 'lockstep sql-vault rekey' does" };
+        var to = new Option<string?>("--to") { Description = "With --sql: where its newest root key is looked for: file or setting", HelpName = "WHERE" };
+        to.AcceptOnlyFromAmong("file", "setting");
         var json = SharedOptions.Json();
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
         var command = new Command("rekey", "Wrap every data key with the newest master key, or with the newest version of the key provider's key.\n\nServers go on meanwhile; interrupted, run it again. 'lockstep keys' says which keys are still needed.\n\nExample:\n  LOCKSTEP_MASTER_KEYS=k2:...,k1:... lockstep rekey")
         {
-            dry, dataKeys, before, lost, yes, json, directory, database,
+            dry, dataKeys, before, lost, yes, sql, to, json, directory, database,
         };
         command.SetAction(parsed =>
         {
+            if (parsed.GetValue(sql))
+                return SqlVaultCommand.Rekey(parsed.GetValue(directory), parsed.GetValue(database), parsed.GetValue(to), parsed.GetValue(dry));
             var asked = new Asked(
                 parsed.GetValue(dry), parsed.GetValue(dataKeys), parsed.GetValue(before), parsed.GetValue(lost), parsed.GetValue(yes), parsed.GetValue(json));
             return Terminal.OnWorkbench(parsed.GetValue(directory), parsed.GetValue(database), (bench, ct) => Run(bench.Get<KeyRotation>(), bench.Get<Renewal>(), asked, ct));

@@ -9,7 +9,7 @@ internal static class CredentialsCommand
 {
     public static Command Create() => new("credentials", "Store, list, reveal, rotate and revoke credentials of a running server.\n\nValues are read from standard input. Say who asks with --user, --service or LOCKSTEP_TOKEN.")
     {
-        List(), Store(), Get(), Reveal(), Rotate(), Revoke(), Delete(), Versions(), Rollback(), ImportCommand.Create(),
+        List(), Store(), Get(), UpdateCommand.Create(), Reveal(), Rotate(), Revoke(), Delete(), Versions(), Rollback(), ImportCommand.Create(),
     };
 
     private static Command List()
@@ -146,7 +146,7 @@ internal static class CredentialsCommand
                 CredentialText.Line));
     }
 
-    private static Argument<Guid> Id() => new("id") { Description = "The credential's id" };
+    public static Argument<Guid> Id() => new("id") { Description = "The credential's id" };
 
     private static Option<bool> Raw() => new("--raw") { Description = "Keep the line break at the end of standard input" };
 

@@ -39,6 +39,10 @@ internal static class SqlVaultCommand
         return command;
     }
 
+    /// <summary><c>lockstep rekey --sql</c>: the same under the name of the other one.</summary>
+    public static Task<int> Rekey(string? directory, string? database, string? to, bool dryRun) =>
+        With(directory, database, (vault, ct) => dryRun ? vault.Status(ct) : vault.Rekey(to, newKey: false, prune: false, ct));
+
     private static Command Status()
     {
         var directory = SharedOptions.DataDirectory();

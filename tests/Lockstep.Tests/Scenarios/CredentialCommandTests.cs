@@ -34,6 +34,11 @@ public sealed class CredentialCommandTests
         (await Command(1, "x", "rotate", id, "--expected-version", "1")).Errors.ShouldContain("version_conflict");
         (await Command(0, null, "versions", id)).Output.Split('\n').Length.ShouldBe(3);
         (await Command(0, null, "rollback", id, "1")).Output.ShouldContain("\t3\tactive");
+        (await Command(0, null, "update", id, "--description", "of the web shop", "--expires-at", "2100-01-01T00:00:00Z", "--metadata", """{"team":"web"}""")).Output.ShouldContain(id);
+        var described = JsonNode.Parse((await Command(0, null, "update", id, "--expires-at", "never", "--json")).Output)!;
+        (described.Text("description"), described["expiresAt"]?.ToString(), described["metadata"]!.Text("team")).ShouldBe(("of the web shop", null, "web"));
+        (await Command(1, null, "update", id)).Errors.ShouldContain("--description");
+        (await Command(1, null, "update", id, "--metadata", "{")).Errors.ShouldContain("--metadata");
         (await Command(0, null, "get", id, "--json")).Output.ShouldNotContain("the_");
         (await Command(0, null, "list", "--provider", "stripe", "--active", "true")).Output.ShouldContain(id);
         JsonNode.Parse((await Command(0, null, "list", "--json")).Output)!.AsArray().Count.ShouldBe(1);

@@ -63,6 +63,10 @@ public sealed class ScanCommandTests
         after.ShouldNotContain(before.Trim());
         after.Trim().Length.ShouldBe(44);
         (await Service(installation, $"SELECT vault.retrieve_credential('{secret}')")).ShouldBe("a value");
+        var other = await installation.RunAsync("rekey", "--sql", "--to", "file", "--data-dir", installation.Data);
+        (await other.Ended).ShouldBe(0, other.Errors);
+        other.Output.ShouldContain("secrets are sealed anew.");
+        (await installation.RunAsync("rekey", "--sql", "--dry-run", "--data-dir", installation.Data)).Output.ShouldNotContain("LOCKED");
         var status = await installation.RunAsync("sql-vault", "status", "--data-dir", installation.Data);
         (await status.Ended).ShouldBe(0, status.Errors);
         status.Output.ShouldStartWith("1 secrets");
