@@ -20,6 +20,7 @@ public abstract class CatalogueTests(PostgresServer postgres) : IAsyncLifetime
         var database = await MigratedDatabase.CreateAsync(postgres);
         connection = new NpgsqlConnection(postgres.ConnectionString("postgres", database));
         await connection.OpenAsync();
+        await PrepareAsync(connection);
     }
 
     public async ValueTask DisposeAsync()
@@ -27,6 +28,9 @@ public abstract class CatalogueTests(PostgresServer postgres) : IAsyncLifetime
         GC.SuppressFinalize(this);
         await connection.DisposeAsync();
     }
+
+    /// <summary>For the test that these can fail.</summary>
+    protected virtual Task PrepareAsync(NpgsqlConnection superuser) => Task.CompletedTask;
 
     [Fact]
     public async Task There_are_tables_to_look_at() =>
@@ -56,6 +60,14 @@ public abstract class CatalogueTests(PostgresServer postgres) : IAsyncLifetime
                    SELECT 1 FROM pg_policies p
                    WHERE  p.schemaname = n.nspname AND p.tablename = c.relname AND p.policyname = 'owner_maintenance'
                    AND    p.roles = '{'{'}lockstep_owner{'}'}' AND p.cmd = 'ALL' AND p.qual = 'true' AND p.with_check = 'true')
+        """);
+
+    [Fact]
+    public Task No_view_shows_rows_with_its_owners_rights() => None(
+        $"""
+        SELECT c.oid::regclass::text
+        FROM   pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE  {Ours} AND (c.relkind = 'm' OR (c.relkind = 'v' AND NOT coalesce(c.reloptions && ARRAY['security_invoker=true', 'security_invoker=on'], false)))
         """);
 
     [Fact]

@@ -22,6 +22,7 @@ public sealed class KeyCommandTests
         var ids = new List<Guid>();
         for (var i = 0; i < 3; i++)
             ids.Add((await client.StoreAsync($"k{i}", $"a-secret-value-{i}")).Id());
+        await client.PostAsync("/v1/webhooks", new { url = "https://hooks.example.com/x", events = new[] { "credential.rotated" } }).ShouldBeAsync(HttpStatusCode.Created);
         (await server.StopAsync()).ShouldBe(0);
 
         // The nodes get both keys, the new one first; then everything is put under it.
@@ -35,7 +36,7 @@ public sealed class KeyCommandTests
         var rekey = await CommandAsync(installation, 0, "rekey", "--data-keys", "--json");
         var report = JsonNode.Parse(rekey.Output)!;
         report["rewrapped"]!["rewrapped"]!.GetValue<int>().ShouldBe(1);
-        report["resealed"]!["resealed"]!.GetValue<int>().ShouldBe(3);
+        report["resealed"]!["resealed"]!.GetValue<int>().ShouldBe(4, "three values and the key of a webhook");
         rekey.Errors.ShouldContain("--before");
         var uses = JsonNode.Parse((await CommandAsync(installation, 0, "keys", "--json")).Output)!.AsArray();
         uses.Single()!.Text("key").ShouldBe(next.Fingerprint);
@@ -70,6 +71,8 @@ public sealed class KeyCommandTests
         var client = server.Client(await installation.TokenAsync("you@example.com"));
         var id = (await client.StoreAsync("k", "a-secret-value")).Id();
         var user = (await client.GetAsync($"/v1/activity?entityId={id}", Ct).ShouldBeAsync(HttpStatusCode.OK))["items"]![0]!.Text("userId");
+
+        await client.PostAsync("/v1/webhooks", new { url = "https://hooks.example.com/x", events = new[] { "credential.rotated" } }).ShouldBeAsync(HttpStatusCode.Created);
 
         (await CommandAsync(installation, 0, "revoke", "--user", user, "--reason", "laptop stolen")).Output.ShouldContain("Revoked 1 credentials");
         await client.RevealAsync(id).ShouldBeProblemAsync(409, "credential_revoked");

@@ -6,6 +6,7 @@ using Lockstep.Tests.Support;
 using Lockstep.Tests.Support.OAuth;
 using Lockstep.Tests.Vault;
 using Lockstep.Tests.Vault.OAuth;
+using Npgsql;
 using Shouldly;
 using Xunit;
 
@@ -17,6 +18,8 @@ public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixt
     private const string First = "marker-one-5Vq8mZ3rT0yK";
     private const string Second = "marker-two-9Hc2xL7dW4sB";
     private const string Refused = "marker-bad-6Jn1pF8gQ5uE";
+    private const string SqlFirst = "marker-sql-one-8Lq4wE2nY";
+    private const string SqlSecond = "marker-sql-two-3Zd9rM5tU";
     private const string CaldavPassword = "alicepw";
 
     /// <summary>In clear on purpose: whoever does not find this one would find nothing.</summary>
@@ -31,7 +34,10 @@ public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixt
     {
         await using var installation = new Installation();
         await using var tokens = await FakeTokenEndpoint.StartAsync(null);
+        await using var collector = await FakeCollector.StartAsync();
         installation.Environment["LOCKSTEP_OUTBOUND_ALLOW"] = $"{radicale.HostPort},{tokens.Url.Authority}";
+        installation.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Url.AbsoluteUri;
+        installation.Environment["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf";
         await radicale.As("alice").MakeCalendarAsync("work", Ct);
         await radicale.As("alice").PutAsync("work/a.ics", DavProbe.Event("a@example.com", "Meeting"), Ct);
         var program = await installation.ServeAsync();
@@ -42,6 +48,11 @@ public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixt
         await SyncAsync(client);
         await RefreshAsync(client, tokens, installation);
         await RefusedAsync(client, credential);
+        await StoreBySqlAsync(installation);
+        var shown = await ShowOnceAsync(program, await installation.TokenAsync("you@example.com"));
+        var rekey = await installation.RunAsync("rekey", "--data-keys", "--data-dir", installation.Data);
+        (await rekey.Ended).ShouldBe(0, rekey.Errors);
+        (await client.ValueAsync(credential)).ShouldBe(Second);
         foreach (var path in new[] { "/v1/credentials", "/v1/integrations", "/v1/activity", $"/v1/credentials/{credential}/versions", "/metrics", "/health", "/openapi/v1.json" })
             await client.GetAsync(path, Ct).ShouldBeStatusAsync(HttpStatusCode.OK);
         await installation.ScalarAsync<object>("CHECKPOINT; SELECT 1");
@@ -55,7 +66,14 @@ public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixt
         plain.InFiles(files.Where(file => file.Contains("/pg_wal/", StringComparison.Ordinal))).ShouldNotBeEmpty();
         answers.WithoutReveals.SelectMany(answer => plain.In(answer.Call, answer.Answer)).ShouldNotBeEmpty();
 
+        collector.Received.Count.ShouldBePositive();
+        collector.Received.SelectMany(body => new ByteSearch().Add("a span of a reveal", "/reveal").In("traces", body)).ShouldNotBeEmpty();
+
         var secrets = Secrets(installation);
+        foreach (var (what, secret) in shown)
+            secrets.Add(what, secret);
+        secrets.In("the output of rekey", rekey.Output + rekey.Errors).ShouldBeEmpty();
+        collector.Received.SelectMany(body => secrets.In("traces and metrics", body)).ShouldBeEmpty();
         secrets.In("standard output", program.Output).ShouldBeEmpty();
         secrets.In("standard error", program.Errors).ShouldBeEmpty();
         secrets.In("dump", dump).ShouldBeEmpty();
@@ -69,6 +87,7 @@ public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixt
         var key = Convert.FromBase64String(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..]);
         key.Length.ShouldBe(32);
         var search = new ByteSearch().Add("the first value", First).Add("the second value", Second).Add("the refused value", Refused)
+            .Add("the first secret of SQL", SqlFirst).Add("the second secret of SQL", SqlSecond)
             .Add("an access token", "marker-access-").Add("a refresh token", "marker-refresh-").Add("the client's secret", FakeTokenEndpoint.ClientSecret)
             .Add("the client's secret in a form", WebUtility.UrlEncode(FakeTokenEndpoint.ClientSecret)).Add("what the endpoint says", "marker-description-9Zz")
             .Add("the CalDAV password", CaldavPassword).Add("the CalDAV sign-in", $"alice:{CaldavPassword}")
@@ -86,6 +105,38 @@ public sealed class SecretsStayInsideTests(RadicaleServer radicale) : IClassFixt
         await client.RotateAsync(id, Second).ShouldBeAsync(HttpStatusCode.OK);
         (await client.ValueAsync(id)).ShouldBe(Second);
         return id;
+    }
+
+    /// <summary>By the functions of the SQL vault, with bind parameters as docs/sql-vault.md asks for.</summary>
+    private static async Task StoreBySqlAsync(Installation installation)
+    {
+        await using var connection = new NpgsqlConnection(installation.Database.ConnectionString(EmbeddedConnection.Superuser) + ";Pooling=false");
+        await connection.OpenAsync(Ct);
+        async Task<object?> CallAsync(string sql, params object[] values)
+        {
+#pragma warning disable CA2100 // Written below.
+            await using var command = new NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+            foreach (var value in values)
+                command.Parameters.Add(new NpgsqlParameter { Value = value });
+            return await command.ExecuteScalarAsync(Ct);
+        }
+        await CallAsync("SET ROLE service_role");
+        var id = (Guid)(await CallAsync("SELECT vault.store_credential('sql', $1)", SqlFirst))!;
+        (await CallAsync("SELECT vault.retrieve_credential($1)", id)).ShouldBe(SqlFirst);
+        await CallAsync("SELECT vault.rotate_credential($1, $2)", id, SqlSecond);
+        (await CallAsync("SELECT vault.retrieve_credential($1)", id)).ShouldBe(SqlSecond);
+        await CallAsync("SELECT vault.delete_credential($1)", id);
+    }
+
+    /// <summary>Secrets of our own making, which one answer shows and nothing else ever: the client that asks is not recorded.</summary>
+    private static async Task<List<(string What, string Secret)>> ShowOnceAsync(LockstepProcess program, string token)
+    {
+        var client = program.Client(token);
+        var webhook = await client.PostAsync("/v1/webhooks", new { url = "https://hooks.example.com/x", events = new[] { "credential.created" } }).ShouldBeAsync(HttpStatusCode.Created);
+        var made = await client.PostAsync("/v1/api-tokens", new { name = "ci", scopes = new[] { "credentials:reveal" } }).ShouldBeAsync(HttpStatusCode.Created);
+        await program.Client(made.Text("token")).GetAsync("/v1/credentials", Ct);
+        return [("a webhook's secret", webhook.Text("secret")["whsec_".Length..]), ("an API token", made.Text("token"))];
     }
 
     /// <summary>A password that is right, after one that is wrong.</summary>

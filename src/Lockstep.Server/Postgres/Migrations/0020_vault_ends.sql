@@ -126,3 +126,155 @@ DROP TRIGGER follow_credential ON lockstep.credentials;
 CREATE TRIGGER follow_credential AFTER UPDATE ON lockstep.credentials FOR EACH ROW
     WHEN (OLD.is_active IS DISTINCT FROM NEW.is_active OR OLD.version IS DISTINCT FROM NEW.version OR OLD.expires_at IS DISTINCT FROM NEW.expires_at)
     EXECUTE FUNCTION lockstep.follow_credential();
+
+-- A user who revokes everything of his may have had more than his own in hand: the webhooks of his workspaces are told once, as their audit is.
+CREATE OR REPLACE FUNCTION lockstep.webhook_event(p_action text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE p_action
+               WHEN 'CREDENTIAL_CREATED'           THEN 'credential.created'
+               WHEN 'CREDENTIAL_ROTATED'           THEN 'credential.rotated'
+               WHEN 'CREDENTIAL_ROLLED_BACK'       THEN 'credential.rotated'
+               WHEN 'CREDENTIAL_EXPIRING'          THEN 'credential.expiring'
+               WHEN 'CREDENTIAL_REVOKED'           THEN 'credential.revoked'
+               WHEN 'CREDENTIAL_DELETED'           THEN 'credential.deleted'
+               WHEN 'CREDENTIAL_REFRESH_FAILED'    THEN 'credential.refresh_failed'
+               WHEN 'CREDENTIAL_RECOVERED'         THEN 'credential.recovered'
+               WHEN 'CREDENTIAL_REFRESH_RECOVERED' THEN 'credential.recovered'
+               WHEN 'MEMBER_CREDENTIALS_REVOKED'   THEN 'member.credentials_revoked'
+               WHEN 'BULK_READ_BLOCKED'            THEN 'credential.bulk_read_blocked'
+           END;
+END $$;
+
+CREATE OR REPLACE FUNCTION lockstep.tell_webhooks() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    told text := lockstep.webhook_event(NEW.action);
+    body text;
+    c    record;
+BEGIN
+    IF NOT EXISTS (
+        SELECT 1 FROM lockstep.webhooks w
+        WHERE  (w.user_id = NEW.user_id OR w.workspace_id = NEW.workspace_id) AND w.is_active AND told = ANY (w.events)) THEN
+        RETURN NULL;
+    END IF;
+    -- What describes it, as the deed leaves it; a deleted one by what the line kept. Columns by name: no value, sealed or masked, can slip in.
+    SELECT d.name, d.provider, d.type, d.scope, d.version, d.expires_at INTO c
+    FROM   lockstep.credentials d
+    WHERE  NEW.entity_type = 'credential' AND d.id = NEW.entity_id;
+    body := jsonb_build_object(
+        'type', told,
+        'timestamp', to_char(NEW.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'data', jsonb_strip_nulls(jsonb_build_object(
+            'activityId', NEW.id,
+            'actor', NEW.actor,
+            'userId', NEW.user_id,
+            'workspaceId', NEW.workspace_id,
+            'credentialId', CASE WHEN NEW.entity_type = 'credential' THEN NEW.entity_id END,
+            'memberId', CASE WHEN NEW.entity_type = 'user' THEN NEW.entity_id END,
+            'credentials', NEW.details -> 'credentials',
+            'name', coalesce(c.name, NEW.details ->> 'name'),
+            'provider', coalesce(c.provider, NEW.details ->> 'provider'),
+            'credentialType', c.type,
+            'scope', c.scope,
+            'version', coalesce(c.version::text, NEW.details ->> 'version')::integer,
+            'expiresAt', to_char(c.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+            'expiresWithinSeconds', NEW.details -> 'withinSeconds',
+            'reason', NEW.details -> 'reason',
+            'blockedActor', NEW.details -> 'blockedActor',
+            'distinctCredentials', NEW.details -> 'distinctCredentials',
+            'retryAt', NEW.details -> 'retryAt')))::text;
+    INSERT INTO lockstep.webhook_deliveries (webhook_id, event, body)
+    SELECT w.id, told, body
+    FROM   lockstep.webhooks w
+    WHERE  (w.user_id = NEW.user_id OR w.workspace_id = NEW.workspace_id) AND w.is_active AND told = ANY (w.events);
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER tell_webhooks ON lockstep.activity_log;
+-- An access costs no more than the comparison of its action.
+CREATE TRIGGER tell_webhooks AFTER INSERT ON lockstep.activity_log FOR EACH ROW
+    WHEN (NEW.action <> 'CREDENTIAL_ACCESSED'
+          AND (NEW.action IN ('BULK_READ_BLOCKED', 'MEMBER_CREDENTIALS_REVOKED') OR starts_with(NEW.action, 'CREDENTIAL_')))
+    EXECUTE FUNCTION lockstep.tell_webhooks();
+
+-- The keys of webhooks are sealed by data keys too: new data keys take them over, and they go with a data key that is shredded or given up.
+ALTER TABLE lockstep.webhook_secrets
+    DROP CONSTRAINT webhook_secrets_data_key_fkey,
+    ADD CONSTRAINT webhook_secrets_data_key_fkey FOREIGN KEY (data_key_id) REFERENCES lockstep.data_keys (id) ON DELETE CASCADE
+        DEFERRABLE INITIALLY DEFERRED;
+
+DROP FUNCTION lockstep.values_to_reseal(uuid, integer, integer);
+CREATE FUNCTION lockstep.values_to_reseal(p_after uuid, p_after_version integer, p_limit integer) RETURNS TABLE (
+    id uuid, version integer, user_id uuid, workspace_id uuid,
+    encrypted_value text, key_provider text, key_id text, key_version integer, format text,
+    from_id uuid, from_version integer, from_provider text, from_key_version text, from_wrapped text,
+    to_id uuid, to_version integer, to_provider text, to_key_version text, to_wrapped text, field text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+    SELECT s.id, s.version, o.user_id, o.workspace_id, s.encrypted_value, 'data_key', NULL::text, s.key_version, s.format,
+           o.id, o.version, o.provider, o.key_version, o.wrapped_key,
+           n.id, n.version, n.provider, n.key_version, n.wrapped_key, s.field
+    FROM  (SELECT c.id, c.version, c.encrypted_value, c.key_version, c.format, c.data_key_id, 'value' AS field
+           FROM   lockstep.credentials c
+           WHERE  c.data_key_id IN (SELECT r.id FROM lockstep.data_keys r WHERE r.state = 'retired')
+           UNION  ALL
+           SELECT v.credential_id, v.version, v.encrypted_value, v.key_version, v.format, v.data_key_id, 'value'
+           FROM   lockstep.credential_versions v
+           WHERE  v.data_key_id IN (SELECT r.id FROM lockstep.data_keys r WHERE r.state = 'retired')
+           UNION  ALL
+           SELECT w.webhook_id, w.version, w.encrypted_value, w.key_version, w.format, w.data_key_id, 'webhook_secret'
+           FROM   lockstep.webhook_secrets w
+           WHERE  w.data_key_id IN (SELECT r.id FROM lockstep.data_keys r WHERE r.state = 'retired')) s
+    JOIN   lockstep.data_keys o ON o.id = s.data_key_id
+    JOIN   lockstep.data_keys n ON n.tenant = o.tenant AND n.state = 'active'
+    WHERE  p_after IS NULL OR (s.id, s.version) > (p_after, p_after_version)
+    ORDER  BY s.id, s.version
+    LIMIT  p_limit;
+END $$;
+COMMENT ON FUNCTION lockstep.values_to_reseal(uuid, integer, integer) IS
+    'Values of all tenants, former ones and keys of webhooks too, under a retired data key, with that key and the active one, both wrapped. SECURITY DEFINER: service login only; ciphertext alone.';
+REVOKE ALL ON FUNCTION lockstep.values_to_reseal(uuid, integer, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lockstep.values_to_reseal(uuid, integer, integer) TO lockstep_service;
+
+CREATE OR REPLACE FUNCTION lockstep.replace_sealed_values(
+    p_ids uuid[], p_versions integer[], p_before text[], p_sealed text[], p_data_keys uuid[], p_key_versions integer[]) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH n AS (
+        SELECT * FROM unnest(p_ids, p_versions, p_before, p_sealed, p_data_keys, p_key_versions) AS n (id, version, before, sealed, data_key, key_version)),
+    present AS (
+        UPDATE lockstep.credentials c
+        SET    encrypted_value = n.sealed, data_key_id = n.data_key, key_version = n.key_version
+        FROM   n
+        WHERE  c.id = n.id AND c.version = n.version AND c.encrypted_value = n.before
+        RETURNING c.id),
+    former AS (
+        UPDATE lockstep.credential_versions v
+        SET    encrypted_value = n.sealed, data_key_id = n.data_key, key_version = n.key_version
+        FROM   n
+        WHERE  v.credential_id = n.id AND v.version = n.version AND v.encrypted_value = n.before
+        RETURNING v.credential_id),
+    signing AS (
+        UPDATE lockstep.webhook_secrets w
+        SET    encrypted_value = n.sealed, data_key_id = n.data_key, key_version = n.key_version
+        FROM   n
+        WHERE  w.webhook_id = n.id AND w.version = n.version AND w.encrypted_value = n.before
+        RETURNING w.webhook_id)
+    SELECT (SELECT count(*) FROM present) + (SELECT count(*) FROM former) + (SELECT count(*) FROM signing)
+$$;
+
+CREATE OR REPLACE FUNCTION lockstep.drop_retired_keys() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    dropped bigint;
+BEGIN
+    DELETE FROM lockstep.data_keys k
+    WHERE  k.state = 'retired'
+    AND    NOT EXISTS (SELECT 1 FROM lockstep.credentials c WHERE c.data_key_id = k.id)
+    AND    NOT EXISTS (SELECT 1 FROM lockstep.credential_versions v WHERE v.data_key_id = k.id)
+    AND    NOT EXISTS (SELECT 1 FROM lockstep.webhook_secrets w WHERE w.data_key_id = k.id)
+    AND    NOT EXISTS (SELECT 1 FROM lockstep.audit_keys a WHERE a.data_key_id = k.id);
+    GET DIAGNOSTICS dropped = ROW_COUNT;
+    RETURN dropped;
+END $$;

@@ -42,20 +42,20 @@ internal sealed record LostValue(Guid Id, string Tenant, string Name, string Pro
 
 internal sealed record GivenUp(long DataKeys, long Credentials, long FormerValues);
 
-/// <summary>A value under a retired data key, and the active one that it goes to.</summary>
-internal sealed record RetiredValue(CredentialId Id, int Version, Tenant Owner, SealedRead Sealed, DataKeyRow Target)
+/// <summary>A value, or a key of a webhook, under a retired data key, and the active one that it goes to.</summary>
+internal sealed record RetiredValue(SealedPart Part, int Version, Tenant Owner, SealedRead Sealed, DataKeyRow Target)
 {
     /// <summary>By id and version.</summary>
     public static Statement Page(Guid? after, int? version, int limit) => new(
         """
         SELECT v.id, v.version, v.user_id, v.workspace_id, v.encrypted_value, v.key_provider, v.key_id, v.key_version, v.format,
                v.from_id, v.from_version, v.from_provider, v.from_key_version, v.from_wrapped,
-               v.to_id, v.to_version, v.to_provider, v.to_key_version, v.to_wrapped
+               v.to_id, v.to_version, v.to_provider, v.to_key_version, v.to_wrapped, v.field
         FROM   lockstep.values_to_reseal($1::uuid, $2::integer, $3) v
         """,
         after, version, limit);
 
     public static RetiredValue Read(NpgsqlDataReader row) => new(
-        new CredentialId(row.GetGuid(0)), row.GetInt32(1), KeyRotation.OwnerOf(row.GetGuidOrNull(2), row.GetGuidOrNull(3)),
+        new SealedPart(row.GetGuid(0), row.GetString(19)), row.GetInt32(1), KeyRotation.OwnerOf(row.GetGuidOrNull(2), row.GetGuidOrNull(3)),
         SealedRead.Read(row, 4), DataKeyRow.Read(row, 14)!);
 }

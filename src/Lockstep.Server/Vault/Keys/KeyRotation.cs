@@ -89,7 +89,7 @@ internal sealed class KeyRotation(Database database, KeyProviders providers, Val
             progress(report.Values, report.Values);
             if (page.Count < PageSize)
                 break;
-            (after, version) = (page[^1].Id.Value, page[^1].Version);
+            (after, version) = (page[^1].Part.Id, page[^1].Version);
         }
         var dropped = await Session.Query(new Statement("SELECT lockstep.drop_retired_keys()"), row => row.GetInt64(0), ct);
         return report with { Dropped = dropped.Single() };
@@ -197,20 +197,20 @@ internal sealed class KeyRotation(Database database, KeyProviders providers, Val
         {
             try
             {
-                if (await sealer.Reseal(value.Owner, value.Id, value.Version, value.Sealed, value.Target, ct) is { } resealed)
+                if (await sealer.Reseal(value.Owner, value.Part, value.Version, value.Sealed, value.Target, ct) is { } resealed)
                     done.Add((value, resealed));
                 else
-                    stragglers.Add(new(value.Id.Value, value.Version, value.Owner.ToString(), "does not open in its place: it was changed or moved"));
+                    stragglers.Add(new(value.Part.Id, value.Version, value.Owner.ToString(), "does not open in its place: it was changed or moved"));
             }
             catch (Http.ProblemException e)
             {
-                stragglers.Add(new(value.Id.Value, value.Version, value.Owner.ToString(), e.Message));
+                stragglers.Add(new(value.Part.Id, value.Version, value.Owner.ToString(), e.Message));
             }
         }
         var replaced = done.Count == 0 ? 0 : (await Session.Query(
             new Statement(
                 "SELECT lockstep.replace_sealed_values($1, $2, $3, $4, $5, $6)",
-                done.Select(pair => pair.Before.Id.Value).ToArray(), done.Select(pair => pair.Before.Version).ToArray(),
+                done.Select(pair => pair.Before.Part.Id).ToArray(), done.Select(pair => pair.Before.Version).ToArray(),
                 done.Select(pair => pair.Before.Sealed.Text).ToArray(), done.Select(pair => pair.After.Text).ToArray(),
                 done.Select(pair => pair.After.DataKey!.Value).ToArray(), done.Select(pair => pair.After.KeyVersion).ToArray()),
             row => row.GetInt64(0),

@@ -6,7 +6,6 @@ using System.Text;
 using Lockstep.Crypto;
 using Lockstep.Server.Http;
 using Lockstep.Server.Outbound;
-using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault.Keys;
 
 namespace Lockstep.Server.Vault.Webhooks;
@@ -26,7 +25,7 @@ internal sealed class DeliverySender(DueDeliveries due, ValueSealer seals, Outbo
         {
             foreach (var key in await due.Keys(delivery.Webhook, ct))
             {
-                if (await seals.Open(delivery.Owner, new CredentialId(delivery.Webhook), key.Version, key.Read, ct) is { } opened)
+                if (await seals.Open(delivery.Owner, SealedPart.OfWebhook(delivery.Webhook), key.Version, key.Read, ct) is { } opened)
                     keys.Add(opened);
             }
             return keys.Count == 0 ? DeliveryResult.Failed("key_unavailable") : await Post(delivery, keys, ct);

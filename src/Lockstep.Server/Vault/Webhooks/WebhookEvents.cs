@@ -9,6 +9,6 @@ internal static class WebhookEvents
     public static readonly IReadOnlyList<string> All =
     [
         "credential.created", "credential.rotated", "credential.expiring", "credential.revoked", "credential.deleted",
-        "credential.refresh_failed", "credential.recovered", "credential.bulk_read_blocked",
+        "credential.refresh_failed", "credential.recovered", "credential.bulk_read_blocked", "member.credentials_revoked",
     ];
 }

@@ -27,7 +27,7 @@ internal sealed class WebhookStore(ValueSealer seals, WebhookRules rules, TimePr
         var id = Guid.CreateVersion7();
         var owner = wanted.WorkspaceId is { } workspace ? Tenant.Of(new WorkspaceId(workspace)) : Tenant.Of(session.Caller.RequiredUser);
         using var key = WebhookSignature.NewKey();
-        if (await seals.Seal(session, owner, new CredentialId(id), 1, key, ct) is not { } sealedKey)
+        if (await seals.Seal(session, owner, SealedPart.OfWebhook(id), 1, key, ct) is not { } sealedKey)
             return new WebhookOutcome.NotFound();
         try
         {
@@ -73,7 +73,7 @@ internal sealed class WebhookStore(ValueSealer seals, WebhookRules rules, TimePr
         if (head is null)
             return new WebhookOutcome.NotFound();
         using var key = WebhookSignature.NewKey();
-        if (await seals.Seal(session, head.Owner, new CredentialId(id), head.Version + 1, key, ct) is not { } sealedKey)
+        if (await seals.Seal(session, head.Owner, SealedPart.OfWebhook(id), head.Version + 1, key, ct) is not { } sealedKey)
             return new WebhookOutcome.NotFound();
         return await session.Transact<WebhookOutcome>(
             async tx =>

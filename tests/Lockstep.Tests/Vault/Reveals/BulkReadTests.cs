@@ -1,7 +1,9 @@
 using System.Net;
 using Lockstep.Server.Vault.Reveals;
 using Lockstep.Tests.Support;
+using Lockstep.Tests.Support.OAuth;
 using Lockstep.Tests.Tenancy.ApiTokens;
+using Lockstep.Tests.Vault.OAuth;
 using Lockstep.Tests.Vault.Webhooks;
 using Shouldly;
 using Xunit;
@@ -105,5 +107,30 @@ public sealed class BulkReadTests(PostgresServer postgres) : IAsyncLifetime
         await token.DeleteAsync($"/v1/reveal-blocks/{block}", Ct).ShouldBeProblemAsync(403, "token_not_allowed");
         await user.DeleteAsync($"/v1/reveal-blocks/{block}", Ct).ShouldBeAsync(HttpStatusCode.NoContent);
         await token.RevealAsync(ids[Most]).ShouldBeAsync(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task A_due_OAuth_token_beyond_the_limit_is_refreshed_once_kept_and_not_released()
+    {
+        await using var endpoint = await FakeTokenEndpoint.StartAsync(app);
+        var user = app.As("granted");
+        for (var i = 0; i < Most; i++)
+            await user.ValueAsync((await user.StoreAsync($"c{i}", $"value-{i}")).Id());
+        var grant = await user.StoreGrantAsync(endpoint.Expired(endpoint.Grant()));
+
+        foreach (var _ in Enumerable.Range(0, 3))
+        {
+            var problem = await user.RevealAsync(grant).ShouldBeProblemAsync(429, "bulk_read_blocked");
+            problem.ToJsonString().ShouldNotContain("marker-");
+        }
+
+        // What the endpoint gave for a refresh token that it takes once only is not lost with the refusal.
+        endpoint.Calls.ShouldBe(1);
+        (await user.GrantAsync(grant)).Text("state").ShouldBe("active");
+        (await user.ActionsAsync(grant)).ShouldBe(["CREDENTIAL_CREATED", "CREDENTIAL_REFRESHED", "BULK_READ_BLOCKED"]);
+        await app.ScalarAsync<Guid>("UPDATE lockstep.reveal_blocks SET blocked_until = now() WHERE user_id = $1 RETURNING id", app.UserId("granted"));
+        await app.ScalarAsync<long>("WITH old AS (UPDATE lockstep.reveal_marks SET at = at - interval '10 minutes' WHERE user_id = $1 RETURNING 1) SELECT count(*) FROM old", app.UserId("granted"));
+        (await user.ValueAsync(grant)).ShouldStartWith("marker-access-");
+        endpoint.Calls.ShouldBe(1);
     }
 }

@@ -259,4 +259,28 @@ public sealed class WebhookTests(LockstepApp app, PostgresServer postgres) : ICl
 
     private async Task DueNowAsync(Guid webhook) => await app.ScalarAsync<long>(
         "WITH due AS (UPDATE lockstep.webhook_deliveries SET next_attempt_at = now() WHERE webhook_id = $1 AND state = 'pending' RETURNING 1) SELECT count(*) FROM due", webhook);
+
+    [Fact]
+    public async Task Revoking_everything_tells_of_each_credential_and_the_admins_of_its_owners_workspaces_once()
+    {
+        var (owner, leaver) = (app.As("end-owner"), app.As("end-leaver"));
+        var workspace = await owner.WorkspaceAsync();
+        await using var team = await ReceiverAsync();
+        await using var own = await ReceiverAsync();
+        await owner.PostAsync("/v1/webhooks", new { url = team.Url, events = new[] { "credential.revoked", "member.credentials_revoked" }, workspaceId = workspace }).ShouldBeAsync(HttpStatusCode.Created);
+        await HookAsync(leaver, own, "credential.revoked");
+        await owner.PostAsync($"/v1/workspaces/{workspace}/members", new { userId = app.UserId("end-leaver"), role = "member" }).ShouldBeAsync(HttpStatusCode.OK);
+        var shared = (await owner.StoreForAsync(workspace, "t", Value)).Id();
+        foreach (var name in new[] { "a", "b", "c" })
+            await leaver.StoreAsync(name, Value);
+
+        await leaver.PostAsync("/v1/users/me/revoke-credentials", new { reason = "laptop stolen" }).ShouldBeAsync(HttpStatusCode.OK);
+        (await own.TakenAsync(app, 3)).ShouldAllBe(message => message.Type == "credential.revoked" && message.Data.Text("reason") == "laptop stolen");
+        var told = (await team.TakenAsync(app, 1)).Single();
+        told.Type.ShouldBe("member.credentials_revoked");
+        (told.Data.Id("memberId"), told.Data["credentials"]!.GetValue<int>(), told.Data.Text("reason")).ShouldBe((app.UserId("end-leaver"), 3, "laptop stolen"));
+
+        await owner.PostAsync($"/v1/workspaces/{workspace}/revoke-credentials", new { reason = "leaked" }).ShouldBeAsync(HttpStatusCode.OK);
+        (await team.TakenAsync(app, 2))[^1].Data.Id("credentialId").ShouldBe(shared);
+    }
 }
