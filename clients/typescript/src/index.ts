@@ -1,0 +1,13 @@
+export { SyncClient, type Edit, type SyncEvents, type SyncOptions, type SyncRecord, type SyncStatus } from "./client.js";
+export { IndexedDbStore } from "./indexeddb-store.js";
+export { MemoryStore } from "./memory-store.js";
+export type { OutboxEntry, RecordKey, Rejection, Store, StoredRecord, StoreMeta, StoreTransaction } from "./store.js";
+export { SyncProblem, Unreachable, type TokenSource } from "./transport.js";
+export { usualRetry, backoff, type RetryOptions } from "./retry.js";
+export { Keys, type Device, type SealPolicy } from "./keys.js";
+export * from "./envelope.js";
+export { canonicalJson, InvalidValueError, JsonNumber, parseJson, readJson, toJsonText, type Json } from "./json.js";
+export { merge, nothing, written, deleted, type FieldValue, type MergeKind, type RecordState } from "./conflict-rule.js";
+export { compareTimes, fieldTime, formatTime, isAheadOf, parseTime, largestLead, type FieldTime } from "./field-time.js";
+export { clockStart, observe, tick, type ClockReading } from "./hybrid-clock.js";
+export { readEvents, type ServerEvent } from "./sse.js";
