@@ -76,12 +76,17 @@ export interface SyncStatus {
   readonly syncedAt: number | null;
 }
 
+/** An edit that the server refused, and what it would have written. */
+export interface RefusedEdit extends Rejection {
+  readonly fields: { readonly [name: string]: Json };
+}
+
 export interface SyncEvents {
   /** Records that changed, by whoever. */
   change: readonly RecordKey[];
   status: SyncStatus;
   /** Edits that the server refused. They are kept until {@link SyncClient.dismiss}. */
-  rejected: readonly Rejection[];
+  rejected: readonly RefusedEdit[];
   /** Spaces that were left: their data is gone from here. */
   left: readonly string[];
 }
@@ -114,7 +119,7 @@ export class SyncClient {
       void this.refresh(message.keys);
     });
     const applied = (what: Applied): void => this.onApplied(what);
-    this.exchange = new Exchange(replica, transport, collections, { applied, rejected: (rejections) => this.events.emit("rejected", rejections) });
+    this.exchange = new Exchange(replica, transport, collections, { applied, rejected: (rejections) => void this.refused(rejections).then((edits) => this.events.emit("rejected", edits)) });
     this.stream = new LiveStream(replica, transport, collections, { applied, connected: () => this.say({ live: true }) });
     this.keys = new Keys(options.app, options.store, replica, options.seal ?? (() => true), (changes) => this.keep(changes));
     this.retry = options.retry ?? usualRetry;
@@ -207,8 +212,8 @@ export class SyncClient {
   }
 
   /** Edits that were refused and not dismissed. */
-  rejections(): Promise<Rejection[]> {
-    return this.replica.rejections();
+  async rejections(): Promise<RefusedEdit[]> {
+    return this.refused(await this.replica.rejections());
   }
 
   async dismiss(rejection: Rejection): Promise<void> {
@@ -380,14 +385,23 @@ export class SyncClient {
     this.events.emit("status", next);
   }
 
-  private async record(view: View): Promise<SyncRecord> {
-    const fields: { [name: string]: Json } = {};
-    const locked: string[] = [];
-    for (const [name, { json }] of view.state.fields) {
-      const opened = await this.keys.opened({ app: this.options.app, space: view.space, table: view.table, id: view.id, field: name }, json);
+  private refused(rejections: readonly Rejection[]): Promise<RefusedEdit[]> {
+    return Promise.all(rejections.map(async (rejection) => ({ ...rejection, fields: (await this.read(rejection.entry, rejection.entry.fields)).fields })));
+  }
+
+  /** Values as applications read them, and the names of those whose key is not here. */
+  private async read(key: RecordKey, texts: Iterable<readonly [string, string]>): Promise<{ fields: { readonly [name: string]: Json }; locked: string[] }> {
+    const [fields, locked] = [{}, [] as string[]];
+    for (const [name, json] of texts) {
+      const opened = await this.keys.opened({ app: this.options.app, space: key.space, table: key.table, id: key.id, field: name }, json);
       if (opened === null) locked.push(name);
       else Object.defineProperty(fields, name, { value: readJson(opened), enumerable: true, configurable: true, writable: true });
     }
+    return { fields, locked };
+  }
+
+  private async record(view: View): Promise<SyncRecord> {
+    const { fields, locked } = await this.read(view, [...view.state.fields].map(([name, { json }]) => [name, json] as const));
     return { table: view.table, id: view.id, space: view.space, fields, locked, pending: view.pending, author: view.author, schemaVersion: view.schemaVersion, writtenAt: formatTime(view.state.writtenAt!) };
   }
 }

@@ -1,4 +1,4 @@
-export { SyncClient, type Edit, type SyncEvents, type SyncOptions, type SyncRecord, type SyncStatus } from "./client.js";
+export { SyncClient, type Edit, type RefusedEdit, type SyncEvents, type SyncOptions, type SyncRecord, type SyncStatus } from "./client.js";
 export { IndexedDbStore } from "./indexeddb-store.js";
 export { MemoryStore } from "./memory-store.js";
 export type { OutboxEntry, RecordKey, Rejection, Store, StoredRecord, StoreMeta, StoreTransaction } from "./store.js";

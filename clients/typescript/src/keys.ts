@@ -104,9 +104,11 @@ export class Keys {
 
   /** Opens the keys that have come for this device. Call it after a pull brought records of `_space_keys`. */
   async collect(): Promise<boolean> {
+    const records = await this.replica.list(spaceKeys);
+    if (records.length === 0) return false; // Nothing is encrypted: no device keys, and no need of a secure context.
     const { id, pair } = await this.device();
     let found = false;
-    for (const record of await this.replica.list(spaceKeys)) {
+    for (const record of records) {
       if (!record.id.endsWith(`.${id}`)) continue;
       const epoch = record.id.slice(0, -id.length - 1);
       if (!this.cache.has(nameOf(record.space, epoch))) {

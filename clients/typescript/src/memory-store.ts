@@ -29,9 +29,9 @@ export class MemoryStore implements Store {
     for (const table of Object.values(this.tables)) table.clear();
   }
 
-  /** All of it as text, keys of encryption apart: they cannot be exported. */
+  /** All of it as text, keys apart: they cannot be exported. */
   dump(): string {
-    const plain = { ...this.tables, values: new Map([...this.tables.values].filter(([name]) => !name.startsWith("key:"))) };
+    const plain = { ...this.tables, values: new Map([...this.tables.values].filter(([name]) => name !== "device" && !name.startsWith("key:"))) };
     return JSON.stringify(plain, (_, value: unknown) => (value instanceof Map ? { $map: [...value] } : value));
   }
 

@@ -128,7 +128,7 @@ export class Replica {
         if (result.code === "clock_skew" && entry.at !== null) skewed.push(entry);
         else refused.push(await this.reject(tx, entry, result.code, result.detail));
       }
-      if (skewed.length > 0) await this.restamp(tx, skewed);
+      if (skewed.length > 0) await this.restamp(tx, skewed, results.map(serverTimeOf).find((time) => time !== null) ?? null);
       return refused;
     });
   }
@@ -263,13 +263,14 @@ export class Replica {
   }
 
   // The clock ran ahead, and so did everything it has stamped since: all of it is stamped anew, in its order, from the server's time on.
-  private async restamp(tx: StoreTransaction, refused: readonly OutboxEntry[]): Promise<void> {
+  private async restamp(tx: StoreTransaction, refused: readonly OutboxEntry[], told: number | null): Promise<void> {
     let meta = await metaOf(tx);
-    const server = this.now() + (meta.clockOffset ?? 0);
+    // The Date of an answer is as good as the refusal's own time, and often hidden by a proxy or CORS.
+    const server = told ?? this.now() + (meta.clockOffset ?? 0);
     const waiting = (await tx.outbox()).filter((entry) => entry.state === "pending" && entry.at !== null && entry.at.ms > server);
     let clock: ClockReading = { ms: Math.max(0, Math.floor(server)), counter: 0 };
-    // Without the server's time (a proxy hides its Date) it stamps them itself, as they arrive.
-    const known = meta.clockOffset !== null;
+    // Without either the server stamps them itself, as they arrive.
+    const known = told !== null || meta.clockOffset !== null;
     for (const entry of refused) {
       clock = tick(clock, clock.ms);
       await tx.putEntry({ ...entry, seq: meta.nextSeq, at: known ? clock : null, state: "pending" });
@@ -279,8 +280,14 @@ export class Replica {
       clock = tick(clock, clock.ms);
       await tx.putEntry({ ...entry, at: known ? clock : null });
     }
-    await tx.putMeta({ ...meta, clock: known ? clock : meta.clock });
+    await tx.putMeta({ ...meta, clock: known ? clock : meta.clock, clockOffset: meta.clockOffset ?? (told === null ? null : Math.round(told - this.now())) });
   }
+}
+
+/** A refusal for its clock carries the server's time. */
+function serverTimeOf(result: PushResult): number | null {
+  const time = result.code === "clock_skew" ? /\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(result.detail) : null;
+  return time === null ? null : Date.parse(time[0]);
 }
 
 function stateOf(entry: OutboxEntry, meta: StoreMeta): RecordState {
