@@ -13,7 +13,7 @@ namespace Lockstep.Bench;
 internal static class BenchRun
 {
     private static readonly Scenario[] Scenarios =
-        [new PushOne(), new PushFifty(), new PullUpToDate(), new StoreCredential(), new RevealCredential(), new ListCredentials()];
+        [new PushOne(), new PushHot(), new PushFifty(), new PullUpToDate(), new StoreCredential(), new RevealCredential(), new ListCredentials()];
 
     public static string[] Names => [.. Scenarios.Select(scenario => scenario.Name), .. CalendarBenchmarks.Names, IcalFigures.Name];
 

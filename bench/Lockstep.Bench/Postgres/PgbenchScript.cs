@@ -8,7 +8,9 @@ namespace Lockstep.Bench.Postgres;
 /// <summary>Recorded statements as a pgbench script: each round trip is one pipeline, and the user is another one each time.</summary>
 /// <remarks>Whatever ends in the number of the recorded user is made to end in that of the current one: ids, and the claims that hold them.</remarks>
 /// <param name="recordedFor">The user of the recording, of the same block.</param>
-internal sealed partial class PgbenchScript(IReadOnlyList<IReadOnlyList<RecordedStatement>> trips, UserBlock users, int recordedFor)
+/// <param name="sameUser">Every client works as the first user.</param>
+internal sealed partial class PgbenchScript(
+    IReadOnlyList<IReadOnlyList<RecordedStatement>> trips, UserBlock users, int recordedFor, bool sameUser = false)
 {
     private readonly Dictionary<(RecordedStatement Statement, int Position), string> bound = [];
 
@@ -28,7 +30,9 @@ internal sealed partial class PgbenchScript(IReadOnlyList<IReadOnlyList<Recorded
     public override string ToString()
     {
         var script = new StringBuilder();
-        script.AppendLine(CultureInfo.InvariantCulture, $"\\set u {users.First} + :client_id + {BenchOptions.Clients} * random(0, {users.PerWorker - 1})");
+        script.AppendLine(sameUser
+            ? string.Create(CultureInfo.InvariantCulture, $"\\set u {users.First}")
+            : string.Create(CultureInfo.InvariantCulture, $"\\set u {users.First} + :client_id + {BenchOptions.Clients} * random(0, {users.PerWorker - 1})"));
         script.AppendLine("\\set n random(1, 9000000000000000000)");
         // BEGIN travels with the first statement and is not recorded.
         var explicitTransaction = trips[^1][^1].Text == "COMMIT";

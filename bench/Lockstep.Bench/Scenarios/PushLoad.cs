@@ -12,7 +12,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Lockstep.Bench.Scenarios;
 
 /// <summary>Pushes by the native protocol: updates of two fields of records that come round again.</summary>
-internal sealed class PushLoad(UserBlock users, int changes)
+/// <param name="hot">All clients push as the first user, each as a device of its own.</param>
+internal sealed class PushLoad(UserBlock users, int changes, bool hot = false)
 {
     private const string App = "bench";
     private const string PgbenchClient = "pgbench";
@@ -34,10 +35,11 @@ internal sealed class PushLoad(UserBlock users, int changes)
             SELECT u.id, u.id FROM auth.users u WHERE u.id BETWEEN {Range}
             """,
             ct);
-        await workers.ForEachUser(users, (worker, user) => Push(worker, user, ct));
+        if (!hot)
+            await workers.ForEachUser(users, (worker, user) => Push(worker, user, ct));
     }
 
-    public Task Once(Worker worker, CancellationToken ct) => Push(worker, worker.AnyUser(users), ct);
+    public Task Once(Worker worker, CancellationToken ct) => Push(worker, hot ? users.First : worker.AnyUser(users), ct);
 
     public async Task<PgbenchScript> SameStatements(House house, CancellationToken ct)
     {
@@ -55,20 +57,22 @@ internal sealed class PushLoad(UserBlock users, int changes)
             """,
             ct);
         var head = $"SELECT x.head FROM lockstep.sync_scopes x WHERE x.scope_id = '{House.User(user)}'::uuid";
-        return new PgbenchScript(trips, users, user)
-            .Bind("UPDATE lockstep.sync_scopes", 2, $"ARRAY[({head}) + {changes}]")
-            .Bind("INSERT INTO lockstep.sync_changes", 2, $"SELECT array_agg(({head}) - g) FROM generate_series(0, {changes - 1}) g")
-            .Bind("INSERT INTO lockstep.sync_receipts", 3, head)
-            .Bind("INSERT INTO lockstep.sync_receipts", 4, head);
+        return new PgbenchScript(trips, hot ? users with { PerWorker = 1 } : users, user, hot)
+            .Bind("lockstep.append_changes", 2, $"ARRAY[({head})]")
+            .Bind("lockstep.append_changes", 3, $"ARRAY[({head}) + {changes}]")
+            .Bind("lockstep.append_changes", 6, $"SELECT array_agg(({head}) + g) FROM generate_series(1, {changes}) g")
+            .Bind("lockstep.store_receipts", 3, head)
+            .Bind("lockstep.store_receipts", 4, head);
     }
 
     private async Task Push(Worker worker, int user, CancellationToken ct)
     {
-        var first = lastMutation.GetValueOrDefault(user) + 1;
-        var answer = await worker.Send($"POST /v1/sync/{App}/push", user, Body("device", first), 200, ct);
+        var queue = hot ? worker.Number : user;
+        var first = lastMutation.GetValueOrDefault(queue) + 1;
+        var answer = await worker.Send($"POST /v1/sync/{App}/push", user, Body($"device{(hot ? worker.Number : 0)}", first), 200, ct);
         if (Applied(answer.Span) != changes)
             throw new BenchException($"Not every change of a push was applied: {Encoding.UTF8.GetString(answer.Span)}");
-        lastMutation[user] = first + changes - 1;
+        lastMutation[queue] = first + changes - 1;
     }
 
     private static int Applied(ReadOnlySpan<byte> answer)

@@ -8,75 +8,53 @@ internal sealed class AppendRows
 {
     private readonly List<Row> rows = [];
 
-    public int Count => rows.Count;
-
     public void Add(RecordKey key, long seq, Instant at, RecordDelta delta, Change change, string? label) =>
         rows.Add(new Row(key, seq, at, delta, change, label, StateText.Data(delta.State), StateText.Times(delta.State)));
 
-    public Statement Insert() => new(
-        """
-        INSERT INTO lockstep.sync_changes (
-            scope_id, seq, event_id, app, table_name, record_id, op, data, field_times, deleted_at, user_id, client_id,
-            mutation_id, space_id, actor, origin, schema_version, bytes, created_at)
-        SELECT v.scope_id, v.seq, v.event_id, v.app, v.table_name, v.record_id, v.op, v.data::jsonb, v.field_times::jsonb,
-               v.deleted_at::jsonb, lockstep.current_user_id(), v.client_id,
-               v.mutation_id, v.space_id, v.actor::jsonb, v.origin, v.schema_version, v.bytes, v.created_at
-        FROM   unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-                      $10::text[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::integer[], $17::integer[],
-                      $18::timestamptz[])
-               v(scope_id, seq, event_id, app, table_name, record_id, op, data, field_times, deleted_at, client_id,
-                 mutation_id, space_id, actor, origin, schema_version, bytes, created_at)
-        """,
-        Column(row => row.Key.Scope),
-        Column(row => row.Seq),
-        Column(_ => Guid.CreateVersion7()),
-        Column(row => row.Key.App),
-        Column(row => row.Key.Table),
-        Column(row => row.Key.RecordId),
-        Column(row => Name(row.Delta.Op)),
-        Column(row => row.Data),
-        Column(row => row.Times),
-        Column(row => StateText.Time(row.Delta.State.DeletedAt)),
-        Column(row => row.Change.ClientId),
-        Column(row => row.Change.MutationId),
-        Column(row => row.Label),
-        Column(row => row.Change.Actor),
-        Column(row => row.Change.Origin),
-        Column(row => row.Change.SchemaVersion),
-        Column(row => row.Data.Length + row.Times.Length),
-        Column(row => row.At.ToDateTimeUtc()));
-
-    public static Statement Upsert(IEnumerable<KeyValuePair<RecordKey, TrackedRecord>> records)
+    public Statement Append(IReadOnlyList<(LockedScope Scope, long Before)> scopes, IReadOnlyList<KeyValuePair<RecordKey, TrackedRecord>> records)
     {
-        var all = records.ToList();
+        var place = scopes.Select((scope, index) => (scope.Scope.Id, At: index + 1)).ToDictionary(scope => scope.Id, scope => scope.At);
         return new Statement(
             """
-            INSERT INTO lockstep.sync_records AS r (
-                scope_id, app, table_name, record_id, data, field_times, field_seq, written_at, deleted_at, deleted, last_seq,
-                user_id, space_id, schema_version)
-            SELECT v.scope_id, v.app, v.table_name, v.record_id, v.data::jsonb, v.field_times::jsonb, v.field_seq::jsonb,
-                   v.written_at::jsonb, v.deleted_at::jsonb, v.written_at IS NULL, v.last_seq,
-                   lockstep.current_user_id(), v.space_id, v.schema_version
-            FROM   unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-                          $10::bigint[], $11::text[], $12::integer[])
-                   v(scope_id, app, table_name, record_id, data, field_times, field_seq, written_at, deleted_at, last_seq, space_id, schema_version)
-            ON CONFLICT (scope_id, app, table_name, record_id) DO UPDATE
-            SET    data = excluded.data, field_times = excluded.field_times, field_seq = excluded.field_seq,
-                   written_at = excluded.written_at, deleted_at = excluded.deleted_at, deleted = excluded.deleted,
-                   last_seq = excluded.last_seq, space_id = excluded.space_id, schema_version = excluded.schema_version
+            SELECT lockstep.append_changes(
+                $1, $2, $3, $4,
+                $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
             """,
-            all.Select(record => record.Key.Scope).ToArray(),
-            all.Select(record => record.Key.App).ToArray(),
-            all.Select(record => record.Key.Table).ToArray(),
-            all.Select(record => record.Key.RecordId).ToArray(),
-            all.Select(record => StateText.Data(record.Value.State)).ToArray(),
-            all.Select(record => StateText.Times(record.Value.State)).ToArray(),
-            all.Select(record => StateText.Numbers(record.Value.FieldSeq)).ToArray(),
-            all.Select(record => StateText.Time(record.Value.State.WrittenAt)).ToArray(),
-            all.Select(record => StateText.Time(record.Value.State.DeletedAt)).ToArray(),
-            all.Select(record => record.Value.LastSeq).ToArray(),
-            all.Select(record => record.Value.Label).ToArray(),
-            all.Select(record => record.Value.SchemaVersion).ToArray());
+            scopes.Select(scope => scope.Scope.Id).ToArray(),
+            scopes.Select(scope => scope.Before).ToArray(),
+            scopes.Select(scope => scope.Scope.Head).ToArray(),
+            scopes.Select(scope => scope.Scope.HeadAt.ToDateTimeUtc()).ToArray(),
+            Column(row => place[row.Key.Scope]),
+            Column(row => row.Seq),
+            Column(_ => Guid.CreateVersion7()),
+            Column(row => row.Key.App),
+            Column(row => row.Key.Table),
+            Column(row => row.Key.RecordId),
+            Column(row => Name(row.Delta.Op)),
+            Column(row => row.Data),
+            Column(row => row.Times),
+            Column(row => StateText.Time(row.Delta.State.DeletedAt)),
+            Column(row => row.Change.ClientId),
+            Column(row => row.Change.MutationId),
+            Column(row => row.Label),
+            Column(row => row.Change.Actor),
+            Column(row => row.Change.Origin),
+            Column(row => row.Change.SchemaVersion),
+            Column(row => row.Data.Length + row.Times.Length),
+            Column(row => row.At.ToDateTimeUtc()),
+            records.Select(record => place[record.Key.Scope]).ToArray(),
+            records.Select(record => record.Key.App).ToArray(),
+            records.Select(record => record.Key.Table).ToArray(),
+            records.Select(record => record.Key.RecordId).ToArray(),
+            records.Select(record => StateText.Data(record.Value.State)).ToArray(),
+            records.Select(record => StateText.Times(record.Value.State)).ToArray(),
+            records.Select(record => StateText.Numbers(record.Value.FieldSeq)).ToArray(),
+            records.Select(record => StateText.Time(record.Value.State.WrittenAt)).ToArray(),
+            records.Select(record => StateText.Time(record.Value.State.DeletedAt)).ToArray(),
+            records.Select(record => record.Value.LastSeq).ToArray(),
+            records.Select(record => record.Value.Label).ToArray(),
+            records.Select(record => record.Value.SchemaVersion).ToArray());
     }
 
     public static string Name(ChangeOp op) => op switch

@@ -6,7 +6,7 @@ using Npgsql;
 namespace Lockstep.Server.ChangeSync;
 
 /// <summary>The door to the change log: who writes synced data goes through here, and whoever reads it in order.</summary>
-internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals signals, ILogger<ChangeLog> log)
+internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals signals, PushGroups groups, ILogger<ChangeLog> log)
 {
     private const int Attempts = 4;
 
@@ -23,7 +23,7 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
     {
         var scoped = changes.Select(change => change with { Scope = scope }).ToList();
         var writer = new ScopeWriter(transaction, ChangeHandlers.None);
-        await writer.Open(scoped, [], ct);
+        await transaction.QueryAll(ct, writer.Open(scoped));
         var results = await ApplyAll(writer, scoped, ct);
         await transaction.Execute(ct, writer.Statements());
         transaction.AfterCommit(() => signals.Raise(writer.ChangedScopes));
@@ -37,7 +37,7 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
     {
         var scoped = changes.Select(change => change with { Scope = scope }).ToList();
         var writer = new ScopeWriter(transaction, ChangeHandlers.None);
-        await writer.Open(scoped, [], ct);
+        await transaction.QueryAll(ct, writer.Open(scoped));
         var results = await ApplyAll(writer, scoped, ct);
         if (results.Any(result => result.Status != ChangeStatus.Applied))
             return results;
@@ -47,33 +47,63 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
     }
 
     /// <summary>A push of the native protocol: idempotent by mutation id, one transaction, two round trips.</summary>
+    /// <remarks>Pushes to one scope that meet on this node share a transaction.</remarks>
     /// <param name="mutations">At least one, ids ascending.</param>
     public Task<PushOutcome> Push(
+        TenantSession session, string app, string clientId, IReadOnlyList<NumberedChange> mutations, CancellationToken ct)
+    {
+        var space = mutations[0].Change.Scope.Space;
+        if (handlers.For(app) is not null || mutations.Any(mutation => mutation.Change.Scope.Space != space))
+            return Retry(() => PushAlone(session, app, clientId, mutations, ct));
+        var user = session.Caller.RequiredUser;
+        return groups.Join(
+            space.Length == 0 ? $"user {user}" : $"space {space}",
+            $"{user}\n{app}\n{clientId}",
+            new WaitingPush(session, app, clientId, mutations, ct),
+            StoreGroup);
+    }
+
+    private Task<PushOutcome> PushAlone(
         TenantSession session, string app, string clientId, IReadOnlyList<NumberedChange> mutations, CancellationToken ct) =>
-        Retry(() => session.Transact<PushOutcome>(async transaction =>
+        session.Transact(async transaction =>
         {
-            var receipts = new Receipts(app, clientId);
-            var writer = new ScopeWriter(transaction, handlers);
-            var storable = mutations.Where(mutation => mutation.Fault is null).Select(mutation => mutation.Change).ToList();
-            await writer.Open(storable, receipts.Reads(mutations[0].Id, mutations[^1].Id), ct);
-            if (receipts.Check(mutations) is { } refused)
-                return refused;
-            var answer = new List<Receipt>(mutations.Count);
-            var fresh = new List<Receipt>();
-            foreach (var mutation in mutations)
-            {
-                if (receipts.Of(mutation) is { } known)
-                {
-                    answer.Add(known);
-                    continue;
-                }
-                var receipt = new Receipt(mutation.Id, mutation.Hash, mutation.Fault ?? await writer.Apply(mutation.Change, ct));
-                answer.Add(receipt);
-                fresh.Add(receipt);
-            }
-            await Commit(transaction, writer, receipts.Store(fresh), ct);
-            return new PushOutcome.Stored(answer);
-        }, ct));
+            var push = new StagedPush(new ScopeWriter(transaction, handlers), app, clientId, mutations);
+            await transaction.QueryAll(ct, push.OpenClient(), push.OpenScopes());
+            var (outcome, writes) = await push.Apply(ct);
+            await transaction.Commit(ct, writes);
+            transaction.AfterCommit(() => signals.Raise(push.ChangedScopes));
+            return outcome;
+        }, ct);
+
+    /// <summary>Completes every push of the group. What fails for the group is tried for each alone: one must not spoil it for the others.</summary>
+    private async Task StoreGroup(IReadOnlyList<WaitingPush> group)
+    {
+        var present = new List<WaitingPush>(group.Count);
+        foreach (var push in group)
+        {
+            if (push.RequestEnded.IsCancellationRequested)
+                push.Cancel();
+            else
+                present.Add(push);
+        }
+        if (present.Count == 0)
+            return;
+        try
+        {
+            signals.Raise(present.Count == 1
+                ? await Retry(() => PushTransaction.Store(present, CancellationToken.None))
+                : await PushTransaction.Store(present, CancellationToken.None));
+        }
+        catch (Exception) when (present.Count > 1)
+        {
+            foreach (var push in present.Where(push => !push.Outcome.IsCompleted))
+                await StoreGroup([push]);
+        }
+        catch (Exception e)
+        {
+            present[0].Fail(e);
+        }
+    }
 
     /// <summary>A push of the mana protocol: all of it or, when a space is not the caller's, nothing; two round trips.</summary>
     /// <param name="faults">Why a change cannot be stored, by position; such a change is left out.</param>
@@ -82,14 +112,15 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
         Retry(() => session.Transact<StoreOutcome>(async transaction =>
         {
             var writer = new ScopeWriter(transaction, handlers);
-            await writer.Open([.. changes.Where((_, i) => !faults.ContainsKey(i))], [], ct);
+            await transaction.QueryAll(ct, writer.Open([.. changes.Where((_, i) => !faults.ContainsKey(i))]));
             var foreign = Enumerable.Range(0, changes.Count).Where(i => !faults.ContainsKey(i) && !writer.Knows(changes[i].Scope)).ToList();
             if (foreign.Count > 0)
                 return new StoreOutcome.Foreign(foreign);
             var results = new List<ChangeResult>(changes.Count);
             for (var i = 0; i < changes.Count; i++)
                 results.Add(faults.GetValueOrDefault(i) ?? await writer.Apply(changes[i], ct));
-            await Commit(transaction, writer, [], ct);
+            await transaction.Commit(ct, writer.Statements());
+            transaction.AfterCommit(() => signals.Raise(writer.ChangedScopes));
             return new StoreOutcome.Stored(results);
         }, ct));
 
@@ -105,13 +136,7 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
         return results;
     }
 
-    private async Task Commit(TenantTransaction transaction, ScopeWriter writer, IEnumerable<Statement> more, CancellationToken ct)
-    {
-        await transaction.Commit(ct, [.. writer.Statements(), .. more]);
-        transaction.AfterCommit(() => signals.Raise(writer.ChangedScopes));
-    }
-
-    // 42501 is a membership that ended between the two round trips: the next attempt says so by name.
+    // 40001 is also a membership that ended between the two round trips: the next attempt says so by name.
     private async Task<T> Retry<T>(Func<Task<T>> work)
     {
         for (var attempt = 1; ; attempt++)

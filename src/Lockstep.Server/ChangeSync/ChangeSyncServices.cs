@@ -16,6 +16,7 @@ internal static class ChangeSyncServices
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<CursorCodec>();
         services.AddSingleton<ScopeSignals>();
+        services.AddSingleton<PushGroups>();
         services.AddSingleton<ChangeLog>();
         services.AddSingleton<NativeReader>();
         services.AddSingleton<ManaReader>();

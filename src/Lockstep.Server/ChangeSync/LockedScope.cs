@@ -17,8 +17,6 @@ internal sealed class LockedScope(Guid id, long head, Instant headAt, Instant lo
 
     public Instant HeadAt => last;
 
-    public bool Advanced => taken > 0;
-
     /// <summary>The next number, and a time that is later than every one before it in this scope, whatever the database's clock does.</summary>
     public (long Seq, Instant At) Next()
     {

@@ -11,18 +11,17 @@ internal sealed class Receipts(string app, string clientId)
     private long last;
 
     /// <summary>Locks the client, then reads its receipts: a retry that runs at the same time waits here and finds them.</summary>
-    public IEnumerable<(Statement Statement, Action<NpgsqlDataReader> Row)> Reads(long first, long final) =>
-    [
-        (new Statement("SELECT lockstep.lock_sync_client($1, $2)", app, clientId), row => last = row.GetInt64(0)),
-        (new Statement(
-            """
-            SELECT r.results::text
-            FROM   lockstep.sync_receipts r
-            WHERE  r.user_id = (SELECT lockstep.current_user_id())
-            AND    r.app = $1 AND r.client_id = $2 AND r.last_mutation >= $3 AND r.first_mutation <= $4
-            """,
-            app, clientId, first, final), row => Read(row.GetString(0))),
-    ];
+    public (Statement Statement, Action<NpgsqlDataReader> Row) Open(long first, long final)
+    {
+        return (new Statement("SELECT c.last_mutation, c.results FROM lockstep.open_sync_client($1, $2, $3, $4) c", app, clientId, first, final), Row);
+
+        void Row(NpgsqlDataReader row)
+        {
+            last = row.GetInt64(0);
+            if (!row.IsDBNull(1))
+                Array.ForEach(row.GetFieldValue<string[]>(1), Read);
+        }
+    }
 
     /// <returns>Null when the mutations are new or repeated in order.</returns>
     public PushOutcome? Check(IReadOnlyList<NumberedChange> mutations)
@@ -48,19 +47,7 @@ internal sealed class Receipts(string app, string clientId)
 
     public IEnumerable<Statement> Store(IReadOnlyList<Receipt> fresh) => fresh.Count == 0 ? [] :
     [
-        new Statement(
-            """
-            UPDATE lockstep.sync_clients c
-            SET    last_mutation_id = $3, seen_at = now()
-            WHERE  c.user_id = (SELECT lockstep.current_user_id()) AND c.app = $1 AND c.client_id = $2
-            """,
-            app, clientId, fresh[^1].Id),
-        new Statement(
-            """
-            INSERT INTO lockstep.sync_receipts (user_id, app, client_id, first_mutation, last_mutation, results)
-            VALUES (lockstep.current_user_id(), $1, $2, $3, $4, $5::jsonb)
-            """,
-            app, clientId, fresh[0].Id, fresh[^1].Id, Write(fresh)),
+        new Statement("SELECT lockstep.store_receipts($1, $2, $3, $4, $5)", app, clientId, fresh[0].Id, fresh[^1].Id, Write(fresh)),
     ];
 
     private void Read(string json)

@@ -4,69 +4,60 @@ using NodaTime;
 
 namespace Lockstep.Server.ChangeSync;
 
-/// <summary>One transaction's writes to the log: locks and reads in one round trip, merges in memory, appends in another.</summary>
+/// <summary>One caller's writes to the log in one transaction: locks and reads in one round trip, merges in memory, appends in another.</summary>
 /// <remarks>
 /// <code>
-/// (1) lock the scopes, ascending; read the records under the locks      one round trip
-/// (2) merge each change by ConflictRule; winners take the next number   no I/O, except for an app with a handler
-/// (3) heads, changes, records                                           one round trip, the COMMIT with it where the caller allows
+/// (1) lock the scopes, always in the same order; read the records under the locks      one round trip
+/// (2) merge each change by ConflictRule; winners take the next number                  no I/O, except for an app with a handler
+/// (3) heads, changes, records                                                          one round trip, the COMMIT with it where the caller allows
 /// </code>
 /// The counter row stays locked until the commit is visible, and a rollback takes the numbers back: dense, in commit order.
 /// </remarks>
+/// <param name="transaction">Given to the handler of an app; null where no app has one.</param>
 /// <param name="handlers">Asked about pushed changes; <see cref="ChangeHandlers.None"/> when the owning slice itself appends.</param>
-internal sealed class ScopeWriter(TenantTransaction transaction, ChangeHandlers handlers)
+internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers handlers, ScopeBook book)
 {
     private readonly Dictionary<string, (LockedScope Scope, string? Label)> spaces = new(StringComparer.Ordinal);
-    private readonly Dictionary<Guid, LockedScope> scopes = [];
-    private readonly Dictionary<RecordKey, TrackedRecord> records = [];
+    private readonly Dictionary<Guid, (LockedScope Scope, long Before)> advanced = [];
+    private readonly HashSet<RecordKey> changed = [];
     private readonly AppendRows rows = new();
+
+    public ScopeWriter(TenantTransaction transaction, ChangeHandlers handlers)
+        : this(transaction, handlers, new ScopeBook())
+    {
+    }
 
     /// <summary>The database's clock when the locks were held: the only clock that decides anything here.</summary>
     public Instant Now { get; private set; }
 
-    public bool HasChanges => rows.Count > 0;
-
-    public IReadOnlyCollection<Guid> ChangedScopes => [.. scopes.Values.Where(scope => scope.Advanced).Select(scope => scope.Id)];
+    public IReadOnlyCollection<Guid> ChangedScopes => advanced.Keys;
 
     /// <summary>Whether this space was the caller's when the locks were taken.</summary>
     public bool Knows(Scope scope) => spaces.ContainsKey(scope.Space);
 
     /// <summary>(1)</summary>
-    /// <param name="first">Reads that need no scope and come before the locks, in the same round trip.</param>
-    public Task Open(
-        IReadOnlyList<Change> changes, IEnumerable<(Statement Statement, Action<NpgsqlDataReader> Row)> first, CancellationToken ct)
+    public (Statement Statement, Action<NpgsqlDataReader> Row) Open(IReadOnlyList<Change> changes)
     {
         var wanted = changes.Select(change => change.Scope.Space).Distinct(StringComparer.Ordinal).ToArray();
         var keys = changes.Select(change => (change.Scope.Space, change.App, change.Table, change.RecordId)).Distinct().ToList();
-        return transaction.QueryAll(ct,
-        [
-            .. first,
-            (new Statement(
-                """
-                SELECT l.space, l.label, l.scope_id, l.head, l.head_at, l.locked_at
-                FROM   lockstep.lock_scopes($1) l
-                """,
-                (object)wanted), ReadScope),
-            (new Statement(
-                """
-                SELECT r.scope_id, r.app, r.table_name, r.record_id,
-                       r.data::text, r.field_times::text, r.written_at::text, r.deleted_at::text, r.field_seq::text
-                FROM  (SELECT DISTINCT s.scope_id, k.app, k.table_name, k.record_id
-                       FROM   unnest($1::text[], $2::text[], $3::text[], $4::text[]) k(space, app, table_name, record_id)
-                       JOIN   lockstep.resolve_spaces($5) o ON o.space = k.space
-                       JOIN   lockstep.sync_scopes s ON s.user_id = o.user_id OR s.workspace_id = o.workspace_id) k
-                CROSS  JOIN LATERAL (
-                    SELECT x.*
-                    FROM   lockstep.sync_records x
-                    WHERE  x.scope_id = k.scope_id AND x.app = k.app AND x.table_name = k.table_name AND x.record_id = k.record_id
-                    LIMIT  1) r
-                """,
-                keys.Select(key => key.Space).ToArray(),
-                keys.Select(key => key.App).ToArray(),
-                keys.Select(key => key.Table).ToArray(),
-                keys.Select(key => key.RecordId).ToArray(),
-                wanted), ReadRecord),
-        ]);
+        return (new Statement(
+            """
+            SELECT o.at, o.label, o.scope_id, o.head, o.head_at, o.locked_at, o.key, o.data, o.field_times, o.written_at, o.deleted_at, o.field_seq
+            FROM   lockstep.open_scopes($1, $2, $3, $4, $5) o
+            """,
+            wanted,
+            keys.Select(key => Array.IndexOf(wanted, key.Space) + 1).ToArray(),
+            keys.Select(key => key.App).ToArray(),
+            keys.Select(key => key.Table).ToArray(),
+            keys.Select(key => key.RecordId).ToArray()), Row);
+
+        void Row(NpgsqlDataReader row)
+        {
+            if (row.IsDBNull(6))
+                ReadScope(wanted[row.GetInt32(0) - 1], row);
+            else
+                ReadRecord(keys[row.GetInt32(6) - 1], row);
+        }
     }
 
     /// <summary>(2)</summary>
@@ -75,7 +66,7 @@ internal sealed class ScopeWriter(TenantTransaction transaction, ChangeHandlers 
         if (!spaces.TryGetValue(change.Scope.Space, out var space))
             return ChangeResult.Rejected("space_forbidden", $"The space '{change.Scope.Space}' is not one of yours. Check the id, or ask for membership.");
         var key = new RecordKey(space.Scope.Id, change.App, change.Table, change.RecordId);
-        var record = records.GetValueOrDefault(key) ?? TrackedRecord.New();
+        var record = book.Records.GetValueOrDefault(key) ?? TrackedRecord.New();
         if (change.RepeatsAreNothing && Repeats(change, record.State))
             return ChangeResult.Superseded;
         var handler = handlers.For(change.App);
@@ -88,7 +79,7 @@ internal sealed class ScopeWriter(TenantTransaction transaction, ChangeHandlers 
             return ChangeResult.Superseded;
         if (handler is not null)
         {
-            switch (await handler(transaction, Pushed(change, record.State, written), ct))
+            switch (await handler(transaction!, Pushed(change, record.State, written), ct))
             {
                 case AppVerdict.Refused refused:
                     return ChangeResult.Rejected(refused.Code, refused.Detail);
@@ -100,35 +91,19 @@ internal sealed class ScopeWriter(TenantTransaction transaction, ChangeHandlers 
                     break;
             }
         }
+        advanced.TryAdd(space.Scope.Id, (space.Scope, space.Scope.Head));
         var (seq, createdAt) = space.Scope.Next();
         record.Become(after, delta, seq, space.Label, change.SchemaVersion);
-        records[key] = record;
+        book.Records[key] = record;
+        changed.Add(key);
         rows.Add(key, seq, createdAt, delta, change, space.Label);
         return ChangeResult.Applied;
     }
 
-    /// <summary>(3)</summary>
-    public IEnumerable<Statement> Statements()
-    {
-        if (!HasChanges)
-            return [];
-        var advanced = scopes.Values.Where(scope => scope.Advanced).ToList();
-        return
-        [
-            new Statement(
-                """
-                UPDATE lockstep.sync_scopes s
-                SET    head = v.head, head_at = v.head_at
-                FROM   unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) v(scope_id, head, head_at)
-                WHERE  s.scope_id = v.scope_id
-                """,
-                advanced.Select(scope => scope.Id).ToArray(),
-                advanced.Select(scope => scope.Head).ToArray(),
-                advanced.Select(scope => scope.HeadAt.ToDateTimeUtc()).ToArray()),
-            rows.Insert(),
-            AppendRows.Upsert(records.Where(record => record.Value.Changed)),
-        ];
-    }
+    /// <summary>(3) What this caller's changes have come to so far; ask once, before the next caller of a shared transaction applies any.</summary>
+    public IEnumerable<Statement> Statements() => advanced.Count == 0
+        ? []
+        : [rows.Append([.. advanced.Values], [.. changed.Select(key => KeyValuePair.Create(key, book.Records[key]))])];
 
     private RecordState ToState(Change change, MergeKind kind)
     {
@@ -159,17 +134,17 @@ internal sealed class ScopeWriter(TenantTransaction transaction, ChangeHandlers 
         written.Fields.ToDictionary(field => field.Key, field => field.Value.Json),
         written.WrittenAt ?? written.DeletedAt ?? FieldTime.Beginning);
 
-    private void ReadScope(NpgsqlDataReader row)
+    private void ReadScope(string space, NpgsqlDataReader row)
     {
         var id = row.GetGuid(2);
         Now = row.GetInstant(5);
-        if (!scopes.TryGetValue(id, out var scope))
-            scopes[id] = scope = new LockedScope(id, row.GetInt64(3), row.GetInstant(4), row.GetInstant(5));
-        spaces[row.GetString(0)] = (scope, row.GetStringOrNull(1));
+        if (!book.Scopes.TryGetValue(id, out var scope))
+            book.Scopes[id] = scope = new LockedScope(id, row.GetInt64(3), row.GetInstant(4), row.GetInstant(5));
+        spaces[space] = (scope, row.GetStringOrNull(1));
     }
 
-    private void ReadRecord(NpgsqlDataReader row) =>
-        records[new RecordKey(row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetString(3))] = new TrackedRecord(
-            StateText.Read(row.GetString(4), row.GetString(5), row.GetStringOrNull(6), row.GetStringOrNull(7)),
-            StateText.Numbers(row.GetString(8)));
+    private void ReadRecord((string Space, string App, string Table, string RecordId) key, NpgsqlDataReader row) =>
+        book.Records.TryAdd(new RecordKey(row.GetGuid(2), key.App, key.Table, key.RecordId), new TrackedRecord(
+            StateText.Read(row.GetString(7), row.GetString(8), row.GetStringOrNull(9), row.GetStringOrNull(10)),
+            StateText.Numbers(row.GetString(11))));
 }

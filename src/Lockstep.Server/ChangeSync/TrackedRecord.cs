@@ -13,8 +13,6 @@ internal sealed class TrackedRecord(RecordState state, Dictionary<string, long> 
 
     public int SchemaVersion { get; private set; }
 
-    public bool Changed => LastSeq > 0;
-
     /// <summary>Which change brought each field that the record has now.</summary>
     public IReadOnlyDictionary<string, long> FieldSeq => fieldSeq;
 

@@ -66,6 +66,9 @@ internal sealed class TenantSession(NpgsqlDataSource source, Caller caller)
         return result;
     }
 
+    /// <summary>A transaction that other callers may join.</summary>
+    public Task<SharedTransaction> Share(CancellationToken ct) => SharedTransaction.Begin(source, ct);
+
     /// <summary>Streams a large read. The connection and its snapshot are held until the caller is done: do not pause on a slow client.</summary>
     public async IAsyncEnumerable<T> Stream<T>(
         Statement statement, Func<NpgsqlDataReader, T> row, [EnumeratorCancellation] CancellationToken ct)

@@ -1,0 +1,48 @@
+using Lockstep.Server.Postgres;
+using Npgsql;
+
+namespace Lockstep.Server.ChangeSync;
+
+/// <summary>Stores pushes that need no handler: one transaction for all of them, two round trips.</summary>
+/// <remarks>
+/// <code>
+/// (1) lock every client, then every scope, always in the same order; read the records       one round trip
+/// (2) each push merges with what those before it did                                        no I/O
+/// (3) what each has written, as its caller, then COMMIT                                     one round trip
+/// </code>
+/// Nobody's outcome is told before the commit. What breaks breaks for all of them: the caller tries each alone then.
+/// </remarks>
+internal static class PushTransaction
+{
+    /// <returns>The scopes that have new changes.</returns>
+    public static async Task<IReadOnlyCollection<Guid>> Store(IReadOnlyList<WaitingPush> pushes, CancellationToken ct)
+    {
+        var book = new ScopeBook();
+        var staged = pushes
+            .OrderBy(push => push.Session.Caller.RequiredUser.Value).ThenBy(push => push.App, StringComparer.Ordinal).ThenBy(push => push.ClientId, StringComparer.Ordinal)
+            .Select(push => (Push: push, Stage: new StagedPush(new ScopeWriter(null, ChangeHandlers.None, book), push.App, push.ClientId, push.Mutations)))
+            .ToList();
+        await using var transaction = await pushes[0].Session.Share(ct);
+        await transaction.QueryAll(
+        [
+            .. staged.Select(entry => With(entry.Push, entry.Stage.OpenClient())),
+            // The other way round, so that the last caller's context need not be set again.
+            .. Enumerable.Reverse(staged).Select(entry => With(entry.Push, entry.Stage.OpenScopes())),
+        ], ct);
+        var outcomes = new List<PushOutcome>(staged.Count);
+        var writes = new List<(Tenancy.Caller, Statement)>();
+        foreach (var (push, stage) in staged) // The first one's context stands.
+        {
+            var (outcome, statements) = await stage.Apply(ct);
+            outcomes.Add(outcome);
+            writes.AddRange(statements.Select(statement => (push.Session.Caller, statement)));
+        }
+        await transaction.Commit(writes, ct);
+        for (var i = 0; i < staged.Count; i++)
+            staged[i].Push.Complete(outcomes[i]);
+        return [.. staged.SelectMany(entry => entry.Stage.ChangedScopes).Distinct()];
+    }
+
+    private static (Tenancy.Caller, Statement, Action<NpgsqlDataReader>) With(WaitingPush push, (Statement Statement, Action<NpgsqlDataReader> Row) read) =>
+        (push.Session.Caller, read.Statement, read.Row);
+}
