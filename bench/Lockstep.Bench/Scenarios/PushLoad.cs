@@ -16,7 +16,7 @@ namespace Lockstep.Bench.Scenarios;
 internal sealed class PushLoad(UserBlock users, int changes, bool hot = false)
 {
     private const string App = "bench";
-    private const string PgbenchClient = "pgbench";
+    private const string PgbenchClient = "pgbench0";
 
     /// <summary>Records of each user that a push of one change picks from.</summary>
     private const int Records = 50;
@@ -44,7 +44,7 @@ internal sealed class PushLoad(UserBlock users, int changes, bool hot = false)
     public async Task<PgbenchScript> SameStatements(House house, CancellationToken ct)
     {
         var user = users.First;
-        var push = JsonSerializer.Deserialize<NativePush>(Body(PgbenchClient, 1), StrictJson.Options)!;
+        var push = JsonSerializer.Deserialize<NativePush>(Body("pgbench", 1, 0), StrictJson.Options)!;
         var log = house.Services.GetRequiredService<ChangeLog>();
         var trips = await Recorder.Record(house, user, session => log.Push(
             session, App, PgbenchClient, [.. push.Mutations.Select(mutation => NativeChange.Read(mutation, App, PgbenchClient))], ct));
@@ -69,7 +69,7 @@ internal sealed class PushLoad(UserBlock users, int changes, bool hot = false)
     {
         var queue = hot ? worker.Number : user;
         var first = lastMutation.GetValueOrDefault(queue) + 1;
-        var answer = await worker.Send($"POST /v1/sync/{App}/push", user, Body($"device{(hot ? worker.Number : 0)}", first), 200, ct);
+        var answer = await worker.Send($"POST /v1/sync/{App}/push", user, Body("device", first, hot ? worker.Number : 0), 200, ct);
         if (Applied(answer.Span) != changes)
             throw new BenchException($"Not every change of a push was applied: {Encoding.UTF8.GetString(answer.Span)}");
         lastMutation[queue] = first + changes - 1;
@@ -83,12 +83,12 @@ internal sealed class PushLoad(UserBlock users, int changes, bool hot = false)
         return applied;
     }
 
-    private string Body(string client, long first)
+    private string Body(string client, long first, int device)
     {
-        var body = new StringBuilder().Append(CultureInfo.InvariantCulture, $$"""{"clientId":"{{client}}","mutations":[""");
+        var body = new StringBuilder().Append(CultureInfo.InvariantCulture, $$"""{"clientId":"{{client}}{{device}}","mutations":[""");
         for (var id = first; id < first + changes; id++)
             body.Append(id == first ? "" : ",").Append(CultureInfo.InvariantCulture,
-                $$$"""{"id":{{{id}}},"table":"notes","recordId":"r{{{id % Records}}}","op":"update","fields":{"title":{"value":"Minutes of meeting {{{id}}}, second draft"},"done":{"value":false} } }""");
+                $$$"""{"id":{{{id}}},"table":"notes","recordId":"r{{{device}}}-{{{id % Records}}}","op":"update","fields":{"title":{"value":"Minutes of meeting {{{id}}}, second draft"},"done":{"value":false} } }""");
         return body.Append("]}").ToString();
     }
 }

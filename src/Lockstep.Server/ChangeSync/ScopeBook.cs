@@ -4,7 +4,12 @@ namespace Lockstep.Server.ChangeSync;
 /// transaction share it, so each merges with what those before it did.</summary>
 internal sealed class ScopeBook
 {
+    private int arrivals;
+
     public Dictionary<Guid, LockedScope> Scopes { get; } = [];
 
     public Dictionary<RecordKey, TrackedRecord> Records { get; } = [];
+
+    /// <summary>Rises with each change that is stamped on arrival: the counter of a hybrid clock.</summary>
+    public int NextArrival() => arrivals++ & 0xFFFF;
 }

@@ -107,8 +107,8 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers
 
     private RecordState ToState(Change change, MergeKind kind)
     {
-        var arrival = FieldTime.Of(Now, change.ClientId);
-        var at = change.At ?? arrival;
+        // The counter keeps two arrivals of one millisecond in the order in which they came.
+        var at = change.At ?? FieldTime.Of(Now.ToUnixTimeMilliseconds(), book.NextArrival(), change.ClientId);
         if (change.Op == ChangeOp.Delete)
             return RecordState.Delete(at);
         var fields = change.Fields.Select(field => KeyValuePair.Create(field.Key, new FieldValue(field.Value.Json, field.Value.At ?? at))).ToList();

@@ -53,6 +53,13 @@ public sealed class SharedPushTests(LockstepApp app) : IClassFixture<LockstepApp
     }
 
     [Fact]
+    public async Task Two_changes_to_one_field_without_times_are_kept_in_the_order_in_which_they_came()
+    {
+        await app.As("order").Push("todo", "c", Mutation(1, "r", new { a = new { value = "z" } }), Mutation(2, "r", new { a = new { value = "b" } }), Mutation(3, "r", new { a = new { value = "a" } }));
+        (await app.As("order").PullAll("todo")).Changes[^1].Value("a")!.GetValue<string>().ShouldBe("a");
+    }
+
+    [Fact]
     public async Task A_push_that_is_refused_spoils_nothing_for_those_it_shares_with()
     {
         var space = (await app.As("sr-in").PostAsync("/v1/workspaces", new { name = "Gate" }).ShouldBeAsync(HttpStatusCode.Created)).Text("id");
