@@ -1,4 +1,5 @@
-export { SyncClient, type Edit, type RefusedEdit, type SyncEvents, type SyncOptions, type SyncRecord, type SyncStatus } from "./client.js";
+export { SyncClient } from "./client.js";
+export type { Edit, RefusedEdit, SyncEvents, SyncOptions, SyncRecord, SyncStatus } from "./contract.js";
 export { IndexedDbStore } from "./indexeddb-store.js";
 export { MemoryStore } from "./memory-store.js";
 export type { OutboxEntry, RecordKey, Rejection, Store, StoredRecord, StoreMeta, StoreTransaction } from "./store.js";

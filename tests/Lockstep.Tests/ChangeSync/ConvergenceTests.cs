@@ -14,7 +14,6 @@ namespace Lockstep.Tests.ChangeSync;
 /// show the same, and it is what the server has. A failure names its seed.</summary>
 public sealed class ConvergenceTests(LockstepApp app, TypeScriptClient client, ITestOutputHelper output) : IClassFixture<LockstepApp>
 {
-    private const int Rounds = 25;
     private static readonly string[] Ids = ["a", "b", "\U0001F95B", "d"];
     private static readonly string[] Names = ["x", "y", "z"];
     private static readonly string[] Values = ["1", "\"t\"", "null", "9007199254740993", "\"\U0001F600 \\u00e9\"", "{\"b\":[1.50],\"a\":-9007199254740993}"];
@@ -27,7 +26,7 @@ public sealed class ConvergenceTests(LockstepApp app, TypeScriptClient client, I
     {
         await client.Built;
         await using var scripts = new ScriptPeers();
-        (await ConvergeAsync(scripts, seed)).Edits.ShouldBeGreaterThan(20);
+        (await ConvergeAsync(scripts, seed, steps: 25)).Edits.ShouldBeGreaterThan(20);
     }
 
     [Fact]
@@ -39,30 +38,32 @@ public sealed class ConvergenceTests(LockstepApp app, TypeScriptClient client, I
         var watch = Stopwatch.StartNew();
         var total = new Tally(0, 0, 0, 0, 0);
         for (var seed = 1001; seed <= 1100; seed++)
-            total += await ConvergeAsync(scripts, seed);
+            total += await ConvergeAsync(scripts, seed, steps: 80);
         output.WriteLine($"100 seeds, 5 clients (2 C#, 3 TypeScript), {total.Edits} edits, {total.Syncs} syncs, {total.Cuts} lost answers, {total.Restarts} restarts, {total.Records} records at the end: "
             + $"identical on all clients and on the server. {watch.Elapsed.TotalSeconds:F0} s");
     }
 
-    private async Task<Tally> ConvergeAsync(ScriptPeers scripts, int seed)
+    private async Task<Tally> ConvergeAsync(ScriptPeers scripts, int seed, int steps)
     {
         var draw = new Random(seed);
         var name = $"converge-{seed}";
-        var (ada, bob) = (app.As("ada"), app.As("bob"));
+        // Users of its own: a cursor grows with each space that a user is in, and it travels in a query.
+        string[] users = [$"ada-{seed}", $"bob-{seed}"];
+        var (ada, bob) = (app.As(users[0]), app.As(users[1]));
         await bob.Pull(name); // Users exist from their first request on.
         var space = (await ada.PostAsync("/v1/workspaces", new { name }).ShouldBeAsync(HttpStatusCode.Created)).Text("id");
-        await ada.PostAsync($"/v1/workspaces/{space}/members", new { userId = app.UserId("bob"), role = "member" }).ShouldBeAsync(HttpStatusCode.OK);
+        await ada.PostAsync($"/v1/workspaces/{space}/members", new { userId = app.UserId(users[1]), role = "member" }).ShouldBeAsync(HttpStatusCode.OK);
         var peers = new List<(string User, SyncPeer Peer)>
         {
-            ("ada", new SharpPeer(ada, name, "sharp-a", draw.Next(-600_000, 240_000), TimeProvider.System)),
-            ("bob", new SharpPeer(bob, name, "sharp-b", draw.Next(-240_000, 240_000), TimeProvider.System)),
-            ("ada", await scripts.OpenAsync(app.Url, name, app.Token("ada", JwtClaims.Authenticated), draw.Next(-600_000, 240_000))),
-            ("ada", await scripts.OpenAsync(app.Url, name, app.Token("ada", JwtClaims.Authenticated), draw.Next(-60_000, 60_000))),
+            (users[0], new SharpPeer(ada, name, "sharp-a", draw.Next(-600_000, 240_000), TimeProvider.System)),
+            (users[1], new SharpPeer(bob, name, "sharp-b", draw.Next(-240_000, 240_000), TimeProvider.System)),
+            (users[0], await scripts.OpenAsync(app.Url, name, app.Token(users[0], JwtClaims.Authenticated), draw.Next(-600_000, 240_000))),
+            (users[0], await scripts.OpenAsync(app.Url, name, app.Token(users[0], JwtClaims.Authenticated), draw.Next(-60_000, 60_000))),
             // Far beyond what the server takes: its edits are stamped anew.
-            ("bob", await scripts.OpenAsync(app.Url, name, app.Token("bob", JwtClaims.Authenticated), draw.Next(360_000, 3_600_000))),
+            (users[1], await scripts.OpenAsync(app.Url, name, app.Token(users[1], JwtClaims.Authenticated), draw.Next(360_000, 3_600_000))),
         };
         var tally = new Tally(0, 0, 0, 0, 0);
-        for (var round = 0; round < Rounds; round++)
+        for (var step = 0; step < steps; step++)
         {
             var (_, peer) = peers[draw.Next(peers.Count)];
             switch (draw.Next(10))
@@ -90,10 +91,11 @@ public sealed class ConvergenceTests(LockstepApp app, TypeScriptClient client, I
         foreach (var (_, peer) in peers.Concat(peers))
             await peer.SyncAsync(cut: false);
 
-        foreach (var user in new[] { "ada", "bob" })
+        foreach (var user in users)
         {
-            var server = Sorted(await ServerAsync(user, name, space));
-            tally += new Tally(0, 0, 0, 0, server.Count);
+            var records = await ServerAsync(user, name, space);
+            var server = Sorted(records);
+            tally += new Tally(0, 0, 0, 0, records.Count);
             foreach (var (_, peer) in peers.Where(each => each.User == user))
                 string.Join('\n', Sorted(await peer.StateAsync())).ShouldBe(string.Join('\n', server), $"seed {seed}, {peer.GetType().Name} of {user}");
         }

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Tests.Support;
 using Microsoft.Playwright;
+using NodaTime;
 using Shouldly;
 using Xunit;
 
@@ -101,6 +102,36 @@ public sealed class DemoPageTests(LockstepApp app, Browser browser, TypeScriptCl
     }
 
     [Fact]
+    public async Task What_was_removed_comes_back_and_an_ended_token_costs_no_edit()
+    {
+        await client.Built;
+        await using var demo = await DemoServer.StartAsync(app.Url);
+        await using var visit = await OpenAsync(demo, "eve", 390, ColorScheme.Light, worker: false);
+        var page = visit.Page;
+        await Assertions.Expect(page.GetByText("Nothing to buy.")).ToBeVisibleAsync();
+        await SeeAsync(visit, "shopping-390-empty");
+        await AddAsync(page, "Milk", "Bread");
+        await page.GetByLabel("Remove Milk").ClickAsync();
+        await ShowsAsync(page, "[ ] Bread");
+        await SeeAsync(visit, "shopping-390-removed");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Undo" }).ClickAsync();
+        await ShowsAsync(page, "[ ] Milk", "[ ] Bread");
+
+        var fresh = app.Token("eve", JwtClaims.Authenticated, Duration.FromHours(2));
+        await page.RouteAsync("**/v1/**", route => route.Request.Headers["authorization"] == $"Bearer {fresh}"
+            ? route.ContinueAsync()
+            : route.FulfillAsync(new() { Status = 401, ContentType = "application/problem+json", Body = """{"code":"token_expired","detail":"The token has expired."}""" }));
+        await AddAsync(page, "Salt");
+        await Assertions.Expect(page.Locator("#status")).ToContainTextAsync("Your token has ended. Paste a new one; nothing is lost.");
+        await SeeAsync(visit, "shopping-390-token");
+        await page.GetByLabel("Token", new() { Exact = true }).FillAsync(fresh);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Open my list" }).ClickAsync();
+        await Assertions.Expect(page.Locator("#status")).ToHaveTextAsync("In step with the server.");
+        await ShowsAsync(page, "[ ] Milk", "[ ] Bread", "[ ] Salt");
+        (await app.As("eve").PullAll("shopping")).Changes.Select(change => change.Value("title")?.GetValue<string>()).ShouldContain("Salt");
+    }
+
+    [Fact]
     public async Task The_store_in_IndexedDB_takes_a_failed_transaction_back_and_keeps_a_key_that_nobody_can_export()
     {
         await client.Built;
@@ -145,13 +176,15 @@ public sealed class DemoPageTests(LockstepApp app, Browser browser, TypeScriptCl
         return space;
     }
 
-    private async Task<BrowserPage> OpenAsync(DemoServer demo, string user, int width, ColorScheme scheme, string? space = null)
+    /// <param name="worker">Without it the test can answer in the server's place.</param>
+    private async Task<BrowserPage> OpenAsync(DemoServer demo, string user, int width, ColorScheme scheme, string? space = null, bool worker = true)
     {
         var visit = await browser.OpenAsync(new BrowserNewContextOptions
         {
             ViewportSize = new ViewportSize { Width = width, Height = width < 900 ? 844 : 800 },
             ColorScheme = scheme,
             Locale = "en-GB",
+            ServiceWorkers = worker ? ServiceWorkerPolicy.Allow : ServiceWorkerPolicy.Block,
             DeviceScaleFactor = width < 900 ? 2 : 1,
         });
         await visit.Page.GotoAsync(new Uri(demo.Url, $"#token={app.Token(user, JwtClaims.Authenticated)}").ToString());
