@@ -25,7 +25,7 @@ export class SyncClient {
   private readonly exchange: Exchange;
   private readonly stream: LiveStream;
   private readonly tabs: Tabs;
-  private readonly retry: RetryOptions;
+  private readonly waits: RetryOptions;
   private running: AbortController | null = null;
   private loops: Promise<unknown> = Promise.resolve();
   private wake: (() => void) | null = null;
@@ -45,7 +45,7 @@ export class SyncClient {
     this.exchange = new Exchange(replica, transport, collections, { applied, rejected: (rejections) => void this.refused(rejections).then((edits) => this.events.emit("rejected", edits)) });
     this.stream = new LiveStream(replica, transport, collections, { applied, connected: () => this.say({ live: true }) });
     this.keys = new Keys(options.app, options.store, replica, options.seal ?? (() => true), (changes) => this.keep(changes));
-    this.retry = options.retry ?? usualRetry;
+    this.waits = options.retry ?? usualRetry;
   }
 
   /** Opens what is kept; needs no server. Nothing is sent before {@link start} or {@link sync}. */
@@ -143,6 +143,22 @@ export class SyncClient {
     await this.replica.replace(rejection, null);
   }
 
+  /** Sends a refused edit once more, at its old time, sealed with the key of now: when the reason is gone, or the space has a new key.
+   * @throws InvalidValueError one of its values cannot be opened here */
+  async retry(rejection: Rejection): Promise<void> {
+    const { entry } = rejection;
+    const fields = new Map<string, string>();
+    for (const [field, json] of entry.fields) {
+      const place = { app: this.options.app, space: entry.space, table: entry.table, id: entry.id, field };
+      const opened = await this.keys.opened(place, json);
+      if (opened === null) throw new InvalidValueError(`${field} of ${entry.id} cannot be opened on this device.`);
+      fields.set(field, await this.keys.sealed(place, opened));
+    }
+    await this.replica.replace(rejection, fields);
+    if (this.current.phase !== "waiting") this.poke();
+    await this.refresh([entry]);
+  }
+
   /** Everything on this device as NDJSON, opened where a key is at hand, edits that were not sent included. */
   async *export(): AsyncGenerator<string> {
     const open = (view: View, field: string, json: string): Promise<string | null> => this.keys.opened({ app: this.options.app, space: view.space, table: view.table, id: view.id, field }, json);
@@ -200,7 +216,7 @@ export class SyncClient {
         this.say({ phase: "idle" });
       } catch (error) {
         if (signal.aborted) return;
-        wait = backoff(++failures, this.retry, error instanceof SyncProblem ? error.retryAfter : 0);
+        wait = backoff(++failures, this.waits, error instanceof SyncProblem ? error.retryAfter : 0);
         this.say({ phase: "waiting", error: { code: error instanceof SyncProblem ? error.code : "unreachable", detail: error instanceof Error ? error.message : String(error) } });
         this.due = false; // An edit made meanwhile waits with the others; being online again does not.
       }
@@ -225,7 +241,7 @@ export class SyncClient {
           failures = Date.now() - connectedAt > 60_000 ? 1 : failures + 1;
         }
         this.say({ live: false });
-        if (failures > 0) await sleep(backoff(failures, this.retry), signal);
+        if (failures > 0) await sleep(backoff(failures, this.waits), signal);
       }
     }).catch((error: unknown) => {
       if (!signal.aborted) throw error;

@@ -154,7 +154,7 @@ export class Replica {
       await tx.deleteRejection(rejection.id);
       if (fields === null) return;
       const meta = await metaOf(tx);
-      await tx.putEntry({ ...rejection.entry, seq: meta.nextSeq, fields, state: "pending" });
+      await tx.putEntry({ ...rejection.entry, seq: meta.nextSeq, fields, state: "pending", hidden: false });
       await tx.putMeta({ ...meta, nextSeq: meta.nextSeq + 1 });
     });
   }

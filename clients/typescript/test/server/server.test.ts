@@ -177,6 +177,32 @@ test("an edit that waits while its space is left is hidden, refused and told", a
   assert.deepEqual((await dee.client.rejections()).map(({ code, entry }) => [code, entry.id]), [["space_forbidden", "a"]]);
 });
 
+test("a refused edit is sent again when its reason is gone, sealed with the key of now", async () => {
+  const shared = await space("cat");
+  const [cat, hal] = [await open("cat", "again"), await open("hal", "again")];
+  await cat.client.keys.rotate(shared, [await cat.client.keys.publishDevice(shared, "laptop")]);
+  await cat.client.sync();
+  await hal.client.insert("items", { title: "mine" }, { id: "a", space: shared });
+  await hal.client.sync();
+  const [refused] = await hal.client.rejections();
+  assert.deepEqual([refused!.code, refused!.fields], ["space_forbidden", { title: "mine" }]);
+
+  await api("cat", "POST", `/v1/workspaces/${shared}/members`, { userId: tokens["hal"]!.id, role: "member" });
+  const phone = await hal.client.keys.publishDevice(shared, "phone");
+  await hal.client.sync();
+  await cat.client.sync();
+  await cat.client.keys.admit(shared, phone);
+  await cat.client.sync();
+  await hal.client.sync();
+  await eventually(() => hal.client.keys.isSealing(shared), "the key");
+  await hal.client.retry(refused!);
+  await hal.client.sync();
+  await cat.client.sync();
+  assert.deepEqual(await fields(cat), { a: { title: "mine" } });
+  assert.equal(keyIdOf(JSON.parse((await cat.store.transact("readonly", (tx) => tx.recordsWithId("items", "a")))[0]!.state.fields.get("title")!.json)), "1");
+  assert.deepEqual(await hal.client.rejections(), []);
+});
+
 test("who joins late gets all of the space, once", async () => {
   const shared = await space("cat");
   const [cat, eve] = [await open("cat", "late"), await open("eve", "late")];
