@@ -12,6 +12,8 @@ namespace Lockstep.Calendaring.Caldav;
 /// </summary>
 internal sealed class CaldavDiscovery(DavExchange exchange, Uri given)
 {
+    private const int MostHomes = 16;
+
     public async Task<CaldavAnswer<Discovery>> RunAsync(CancellationToken ct)
     {
         // (1)
@@ -99,17 +101,18 @@ internal sealed class CaldavDiscovery(DavExchange exchange, Uri given)
 
         // (3)
         var calendars = new List<CalendarInfo>();
+        var known = new HashSet<Href>();
         foreach (var home in homes)
         {
             // (4)
             var answer = await ListAsync(home, "1", ct).ConfigureAwait(false);
             if (!answer.TryGet(out var list, out var failure))
                 return failure;
-            calendars.AddRange(list.Calendars.Where(c => calendars.TrueForAll(known => !known.Href.Equals(c.Href))));
+            calendars.AddRange(list.Calendars.Where(c => known.Add(c.Href)));
         }
 
         // (5)
-        var isKnown = calendars.Exists(c => c.Href.Equals(here.Href));
+        var isKnown = known.Contains(here.Href);
         if ((here.IsCalendar && !isKnown) || homes.Count == 0)
         {
             var answer = await ListAsync(here.Href, here.IsCalendar ? "0" : "1", ct).ConfigureAwait(false);
@@ -123,10 +126,11 @@ internal sealed class CaldavDiscovery(DavExchange exchange, Uri given)
         return new Discovery(here.Principal, homes, calendars);
     }
 
+    /// <summary>The first few: each is a request, wherever it leads.</summary>
     private static List<Href> Resolve(Uri from, IReadOnlyList<string>? hrefs)
     {
         var resolved = new List<Href>();
-        foreach (var listed in hrefs ?? [])
+        foreach (var listed in (hrefs ?? []).Take(MostHomes))
         {
             if (Href.TryResolve(from, listed, out var href))
                 resolved.Add(href);

@@ -21,6 +21,9 @@ public sealed record CaldavOptions
     /// <summary>Characters of any other property. Default 64 Ki.</summary>
     public int MaxPropertyChars { get; init; } = 64 << 10;
 
+    /// <summary>Resources in one answer: each costs memory many times its bytes. Default 250,000.</summary>
+    public int MaxResources { get; init; } = 250_000;
+
     /// <summary>Redirects followed for one request. Default 5.</summary>
     public int MaxRedirects { get; init; } = 5;
 

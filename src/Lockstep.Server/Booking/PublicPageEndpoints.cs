@@ -103,8 +103,7 @@ internal static class PublicPageEndpoints
         if (day.Success && day.Value.AtMidnight().InUtc().ToInstant() is var midnight && midnight >= near && midnight <= far)
             return zone => zone.AtStartOfDay(day.Value).ToInstant();
         // A '+' that was not escaped arrives as a space.
-        var instant = OffsetDateTimePattern.Rfc3339.Parse(from.Replace(' ', '+'));
-        if (instant.Success && instant.Value.ToInstant() is var time && time >= near && time <= far)
+        if (Rfc3339.Read(from.Replace(' ', '+')) is { } time && time >= near && time <= far)
             return _ => time;
         errors.Add("from", "This is a day such as 2026-03-01, or a time such as 2026-03-01T09:00:00Z, at most a year from now.");
         return _ => now;

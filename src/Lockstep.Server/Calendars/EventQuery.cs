@@ -1,7 +1,6 @@
 using Lockstep.Calendaring.ICalendar;
 using Lockstep.Server.Http;
 using NodaTime;
-using NodaTime.Text;
 
 namespace Lockstep.Server.Calendars;
 
@@ -33,8 +32,8 @@ internal sealed record EventQuery(Instant From, Instant To, bool Expand, DateTim
     {
         if (text is null)
             return missing;
-        if (OffsetDateTimePattern.Rfc3339.Parse(text) is { Success: true } parsed)
-            return Instant.Max(First, Instant.Min(Last, parsed.Value.ToInstant()));
+        if (Rfc3339.Read(text) is { } time)
+            return Instant.Max(First, Instant.Min(Last, time));
         errors.Add(field, "A time is RFC 3339 with an offset, such as 2026-03-01T09:00:00Z (write + as %2B in an address).");
         return missing;
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Lockstep.Server.Http;
 using NodaTime;
 using NodaTime.Text;
 
@@ -41,9 +42,7 @@ internal readonly record struct FieldTime(ulong Clock, string ClientId) : ICompa
                 return null;
             text = text[..(dash + 1)];
         }
-        return OffsetDateTimePattern.Rfc3339.Parse(text) is { Success: true } parsed
-            ? Of(parsed.Value.ToInstant().ToUnixTimeMilliseconds(), counter, clientId)
-            : null;
+        return Rfc3339.Read(text) is { } at ? Of(at.ToUnixTimeMilliseconds(), counter, clientId) : null;
     }
 
     /// <summary>Too far ahead of <paramref name="now"/> to be a clock that merely runs fast.</summary>

@@ -9,8 +9,8 @@ namespace Lockstep.Server.Http;
 internal sealed class InstantConverter : JsonConverter<Instant>
 {
     public override Instant Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        reader.TokenType == JsonTokenType.String && OffsetDateTimePattern.Rfc3339.Parse(reader.GetString()!) is { Success: true } parsed
-            ? parsed.Value.ToInstant()
+        reader.TokenType == JsonTokenType.String && Rfc3339.Read(reader.GetString()!) is { } time
+            ? time
             : throw new JsonException("A time is RFC 3339 with an offset, such as 2026-03-01T09:00:00Z.");
 
     public override void Write(Utf8JsonWriter writer, Instant value, JsonSerializerOptions options) =>

@@ -1,5 +1,4 @@
 using NodaTime;
-using NodaTime.Text;
 
 namespace Lockstep.Server.Http;
 
@@ -12,8 +11,8 @@ internal static class QueryTime
         if (text is null)
             return null;
         // A plus sign that was not escaped comes as a space.
-        if (OffsetDateTimePattern.Rfc3339.Parse(text.Replace(' ', '+')) is { Success: true } parsed)
-            return parsed.Value.ToInstant();
+        if (Rfc3339.Read(text.Replace(' ', '+')) is { } time)
+            return time;
         errors.Add(field, "is not RFC 3339 with an offset, such as 2026-03-01T09:00:00Z.");
         return null;
     }

@@ -40,6 +40,8 @@ internal static class CredentialRules
         if (credential.Metadata is { } metadata && MetadataRules.Fault(metadata) is { } fault)
             errors.Add("metadata", fault);
         CheckPlaintext(errors, credential.Name, credential.Description, credential.Metadata);
+        if (!errors.Any)
+            errors.RefuseSecrets("provider", credential.Provider);
         errors.Require(credential.Scope != CredentialScope.WORKSPACE || credential.Workspace is not null,
             "workspaceId", "is needed with scope WORKSPACE.");
         errors.Require(credential.Scope == CredentialScope.WORKSPACE || credential.Workspace is null,
@@ -76,15 +78,23 @@ internal static class CredentialRules
     {
         var errors = new FieldErrors();
         if (reason is not null)
-            CheckLine(errors, "reason", reason, MaxPurpose);
+            CheckKept(errors, "reason", reason);
         return errors;
     }
 
     public static FieldErrors CheckPurpose(string purpose)
     {
         var errors = new FieldErrors();
-        CheckLine(errors, "purpose", purpose, MaxPurpose);
+        CheckKept(errors, "purpose", purpose);
         return errors;
+    }
+
+    /// <summary>What goes into the audit stays there.</summary>
+    private static void CheckKept(FieldErrors errors, string field, string text)
+    {
+        CheckLine(errors, field, text, MaxPurpose);
+        if (!errors.Any)
+            errors.RefuseSecrets(field, text);
     }
 
     private static void CheckName(FieldErrors errors, string name) => CheckLine(errors, "name", name, MaxName);

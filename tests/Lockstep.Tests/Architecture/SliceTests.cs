@@ -17,7 +17,7 @@ public sealed partial class SliceTests
         ["Http"] = [],
         ["Detection"] = ["Http"],
         ["Outbound"] = [],
-        ["Tenancy"] = ["Postgres", "Http", "Activity"],
+        ["Tenancy"] = ["Postgres", "Http", "Detection", "Activity"],
         ["Activity"] = [.. Ground],
         ["Vault"] = [.. Ground, "Activity"],
         ["ChangeSync"] = [.. Ground, "Activity"],

@@ -16,6 +16,7 @@ internal sealed class Multistatus : IAsyncDisposable
     private readonly MultistatusElements elements;
     private readonly XmlReader reader;
     private readonly Queue<DavResource> ready = new();
+    private int seen;
 
     private Multistatus(DavResponse response, XmlReader reader, CaldavOptions options)
     {
@@ -83,6 +84,8 @@ internal sealed class Multistatus : IAsyncDisposable
                 {
                     foreach (var resource in await elements.ResponseAsync(Url).ConfigureAwait(false))
                         ready.Enqueue(resource);
+                    if ((seen += ready.Count) > options.MaxResources)
+                        throw new AnswerTooLargeException();
                     if (ready.TryDequeue(out next))
                         return next;
                 }

@@ -9,11 +9,18 @@ internal sealed class MultistatusElements(XmlReader reader, CaldavOptions option
     private const string Dav = "DAV:";
     private const int MaxNames = 256;
 
+    // An answer of one response with millions of empty elements would be in memory as a whole, each a hundred times its bytes.
+    private const int MaxHrefs = 1000;
+    private const int MaxProperties = 256;
+
     private readonly char[] buffer = new char[8 << 10];
+    private long room;
 
     /// <returns>One resource for each href: a response with a status may name several (RFC 4918 section 14.24).</returns>
+    /// <exception cref="AnswerTooLargeException">It holds more than any server has reason to say of one resource.</exception>
     public async Task<IReadOnlyList<DavResource>> ResponseAsync(Uri url)
     {
+        room = options.MaxObjectChars + (16L * options.MaxPropertyChars);
         var hrefs = new List<Href>();
         var properties = new List<DavProperty>();
         int? status = null;
@@ -24,7 +31,7 @@ internal sealed class MultistatusElements(XmlReader reader, CaldavOptions option
             switch (reader.LocalName)
             {
                 case "href" when Href.TryResolve(url, await TextAsync(options.MaxPropertyChars).ConfigureAwait(false), out var href):
-                    hrefs.Add(href);
+                    AddTo(hrefs, href, MaxHrefs);
                     break;
                 case "status":
                     status = StatusOf(await TextAsync(options.MaxPropertyChars).ConfigureAwait(false));
@@ -63,14 +70,14 @@ internal sealed class MultistatusElements(XmlReader reader, CaldavOptions option
                 while (await NextChildAsync(prop, anyNamespace: true).ConfigureAwait(false))
                 {
                     var isData = new DavName(reader.NamespaceURI, reader.LocalName) == DavName.CalendarData;
-                    found.Add(await PropertyAsync(isData ? options.MaxObjectChars : options.MaxPropertyChars).ConfigureAwait(false));
+                    AddTo(found, await PropertyAsync(isData ? options.MaxObjectChars : options.MaxPropertyChars).ConfigureAwait(false), MaxProperties);
                 }
             }
         }
 
         // A property-level 404 says that the property is missing, never that the resource is.
         if (status is null or (>= 200 and < 300))
-            properties.AddRange(found);
+            found.ForEach(property => AddTo(properties, property, MaxProperties));
     }
 
     /// <summary>Moves to the next child element of the element at that depth.</summary>
@@ -137,11 +144,21 @@ internal sealed class MultistatusElements(XmlReader reader, CaldavOptions option
         while ((read = await reader.ReadValueChunkAsync(buffer, 0, buffer.Length).ConfigureAwait(false)) > 0)
         {
             fits &= text.Length + read <= maxChars;
-            if (fits)
-                text.Append(buffer, 0, read);
+            if (!fits)
+                continue;
+            text.Append(buffer, 0, read);
+            if ((room -= read) < 0)
+                throw new AnswerTooLargeException();
         }
 
         return fits;
+    }
+
+    private static void AddTo<T>(List<T> list, T item, int most)
+    {
+        if (list.Count == most)
+            throw new AnswerTooLargeException();
+        list.Add(item);
     }
 
     private async Task<bool> ReadAsync()

@@ -1,5 +1,6 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using NodaTime;
 using NodaTime.Text;
@@ -23,6 +24,9 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Time
     private static readonly InstantPattern FixedWidth = InstantPattern.CreateWithInvariantCulture("uuuu-MM-ddTHH:mm:ss.ffffff'Z'");
     private static readonly Duration Margin = Duration.FromMinutes(5);
     private static readonly Duration Heartbeat = Duration.FromSeconds(30);
+    private static readonly Instant Earliest = Instant.FromUtc(1971, 1, 1, 0, 0);
+    private static readonly Instant Latest = Instant.FromUtc(9999, 1, 1, 0, 0);
+
     private static readonly Duration Microsecond = Duration.FromTicks(10);
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
@@ -77,13 +81,12 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Time
     {
         if (string.IsNullOrEmpty(since))
             return (null, null);
-        if (since.Length > TimeWidth && since[TimeWidth] == '~' &&
+        // Everything of a cursor is the client's to change, its time too.
+        if (since.Length > TimeWidth && since[TimeWidth] == '~' && FixedWidth.Parse(since[..TimeWidth]) is { Success: true, Value: var time } && time < Latest &&
             cursors.Read(since[(TimeWidth + 1)..], session.Caller.RequiredUser, Binding(app)).Cursor is { } cursor)
             return (cursor, null);
         var text = since.Length > TimeWidth && since[TimeWidth] == '~' ? since[..TimeWidth] : since;
-        return OffsetDateTimePattern.Rfc3339.Parse(text) is { Success: true } parsed && parsed.Value.Year > 1970
-            ? (null, parsed.Value.ToInstant())
-            : (null, null);
+        return Rfc3339.Read(text) is { } at && at >= Earliest ? (null, at) : (null, null);
     }
 
     private string Cursor(TenantSession session, string app, string? since, SyncCursor? position, Instant? after, PullOutcome.Page page)

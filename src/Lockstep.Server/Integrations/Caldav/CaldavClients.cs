@@ -14,6 +14,8 @@ internal sealed class CaldavClients(OutboundGuard guard, TimeProvider time) : ID
         IsRefusal = OutboundGuard.IsRefusal,
         ResponseTimeout = TimeSpan.FromSeconds(15),
         TotalTimeout = TimeSpan.FromSeconds(60),
+        MaxResponseBytes = 16 << 20,
+        MaxResources = 10_000,
     };
 
     private static readonly CaldavOptions Background = new() { IsRefusal = OutboundGuard.IsRefusal };

@@ -1,3 +1,4 @@
+using Lockstep.Server.Detection;
 using Lockstep.Server.Http;
 using NodaTime;
 
@@ -33,6 +34,8 @@ internal static class ApiTokenRules
         errors.Require(token.Providers is null or { Count: > 0 and <= MaxLimits }, "providers", $"names 1 to {MaxLimits} providers; leave it out for all of them.");
         errors.Require(token.Providers?.All(provider => provider.Length is > 0 and <= 100 && !provider.Any(char.IsControl)) != false,
             "providers", "holds a name that is empty, longer than 100 characters, or has control characters.");
+        if (!errors.Any)
+            errors.RefuseSecrets("name", token.Name);
         return errors;
     }
 

