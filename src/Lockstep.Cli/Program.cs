@@ -18,6 +18,7 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     IntegrationsCommand.Create(),
     KeysCommand.Create(),
     RekeyCommand.Create(),
+    WhyCommand.Create(),
     TenantCommands.Revoke(),
     TenantCommands.Shred(),
 };

@@ -12,26 +12,26 @@ namespace Lockstep.Server.Booking;
 internal sealed record OwnCalendar(CalendarId? Id, string Href, bool IsOwn, bool IsKept)
 {
     /// <summary>Those that are mirrored, and for each integration that has mirrored nothing yet, what it was told to; by href.</summary>
-    public static Task<List<OwnCalendar>> All(TenantSession session, CancellationToken ct) => session.Query(
-        new Statement(
-            """
-            SELECT c.id, coalesce(c.href, ''), i.user_id IS NOT NULL, i.enabled
-            FROM   lockstep.integrations i
-            LEFT   JOIN LATERAL (
-                       SELECT k.id, k.href FROM lockstep.calendars k WHERE k.integration_id = i.id
-                       UNION  ALL
-                       SELECT NULL, w.href
-                       FROM  (SELECT jsonb_array_elements_text(
-                                         CASE WHEN jsonb_typeof(i.config -> 'selectedCalendarIds') = 'array' THEN i.config -> 'selectedCalendarIds' ELSE '[]' END)
-                              UNION
-                              SELECT i.config ->> 'calendarPath') w (href)
-                       WHERE  NOT EXISTS (SELECT 1 FROM lockstep.calendars k WHERE k.integration_id = i.id)
-                       AND    w.href ~ '^https?://'
-                   ) c ON true
-            WHERE  i.integration_type = 'caldav'
-            ORDER  BY c.href, c.id
-            """),
-        Read, ct);
+    public static Task<List<OwnCalendar>> All(TenantSession session, CancellationToken ct) => session.Query(Select(), Read, ct);
+
+    public static Statement Select() => new(
+        """
+        SELECT c.id, coalesce(c.href, ''), i.user_id IS NOT NULL, i.enabled
+        FROM   lockstep.integrations i
+        LEFT   JOIN LATERAL (
+                   SELECT k.id, k.href FROM lockstep.calendars k WHERE k.integration_id = i.id
+                   UNION  ALL
+                   SELECT NULL, w.href
+                   FROM  (SELECT jsonb_array_elements_text(
+                                     CASE WHEN jsonb_typeof(i.config -> 'selectedCalendarIds') = 'array' THEN i.config -> 'selectedCalendarIds' ELSE '[]' END)
+                          UNION
+                          SELECT i.config ->> 'calendarPath') w (href)
+                   WHERE  NOT EXISTS (SELECT 1 FROM lockstep.calendars k WHERE k.integration_id = i.id)
+                   AND    w.href ~ '^https?://'
+               ) c ON true
+        WHERE  i.integration_type = 'caldav'
+        ORDER  BY c.href, c.id
+        """);
 
     /// <summary>By our id, the absolute URL, or the URL's path; a slash at the end more or less does not matter.</summary>
     public bool IsCalled(string name) =>
@@ -41,6 +41,6 @@ internal sealed record OwnCalendar(CalendarId? Id, string Href, bool IsOwn, bool
     private static bool Same(string a, string b) =>
         string.Equals(Uri.UnescapeDataString(a.TrimEnd('/')), Uri.UnescapeDataString(b.TrimEnd('/')), StringComparison.Ordinal);
 
-    private static OwnCalendar Read(NpgsqlDataReader row) => new(
+    public static OwnCalendar Read(NpgsqlDataReader row) => new(
         row.GetGuidOrNull(0) is { } id ? new CalendarId(id) : null, row.GetString(1), row.GetBoolean(2), row.GetBoolean(3));
 }

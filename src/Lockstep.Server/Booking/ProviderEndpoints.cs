@@ -1,3 +1,4 @@
+using Lockstep.Server.Booking.Why;
 using Lockstep.Server.Detection;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
@@ -15,6 +16,7 @@ internal static class ProviderEndpoints
         var provider = routes.MapGroup("/v1/provider").RequireAuthorization(Policies.User).WithTags("Booking");
         provider.MapGet("", Get).WithName("getProvider").WithSummary("Your public identity: page address, hours, WhatsApp, blocking calendars");
         provider.MapPut("", Put).WithName("putProvider").WithSummary("Replace your public identity as a whole; publish or hide your page");
+        WhyEndpoint.Map(provider);
     }
 
     private static async Task<Ok<Provider>> Get(TenantSession session, CancellationToken ct) =>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy;
 using Npgsql;
 
 namespace Lockstep.Server.Booking;
@@ -22,16 +23,17 @@ internal enum ProviderOutcome
 internal static class ProviderStore
 {
     /// <returns>Null when nothing was set yet.</returns>
-    public static Task<Provider?> Read(TenantSession session, CancellationToken ct) => session.First(
-        new Statement(
-            """
-            SELECT public_slug, is_public, timezone, settings
-            FROM   lockstep.providers
-            WHERE  owner_user_id = $1
-            """,
-            session.Caller.RequiredUser.Value),
-        row => new Provider(row.GetStringOrNull(0), row.GetBoolean(1), row.GetString(2), Settings(row.GetString(3))),
-        ct);
+    public static Task<Provider?> Read(TenantSession session, CancellationToken ct) => session.First(Select(session.Caller.RequiredUser), Read, ct);
+
+    public static Statement Select(UserId owner) => new(
+        """
+        SELECT public_slug, is_public, timezone, settings
+        FROM   lockstep.providers
+        WHERE  owner_user_id = $1
+        """,
+        owner.Value);
+
+    public static Provider Read(NpgsqlDataReader row) => new(row.GetStringOrNull(0), row.GetBoolean(1), row.GetString(2), Settings(row.GetString(3)));
 
     public static async Task<ProviderOutcome> Write(TenantSession session, Provider provider, CancellationToken ct)
     {

@@ -25,15 +25,20 @@ internal static class PublicPageEndpoints
     /// <summary>How far from today a caller may ask, in days: expanding recurring events further is work for nothing.</summary>
     private const int MaxDistance = 366;
 
-    public static IServiceCollection AddBooking(this IServiceCollection services) => services.AddSingleton<OpenTimesFinder>();
+    public static IServiceCollection AddBooking(this IServiceCollection services, BookingOptions options) =>
+        services.AddSingleton(options).AddSingleton<OpenTimesFinder>().AddSingleton<BookingDesk>().AddSingleton<BookingBrake>();
 
     public static void MapBooking(this IEndpointRouteBuilder routes)
     {
         routes.MapProvider();
+        OwnerBookingEndpoints.Map(routes);
+        BookingEndpoints.Map(routes);
         var page = routes.MapGroup("/c/{slug}").WithTags("Public page").AllowAnonymous();
         page.MapGet("", Page).WithName("getPublicPage").WithSummary("The public page: free times, in HTML")
             .Produces<string>(200, "text/html").Produces<string>(404, "text/html");
+        page.MapMethods("", ["HEAD"], Page).ExcludeFromDescription();
         page.MapGet("/slots", Slots).WithName("listSlots").WithSummary("Free times; from is a day or an instant, days 1 to 60, duration 5 to 480 minutes");
+        page.MapMethods("/slots", ["HEAD"], Slots).ExcludeFromDescription();
     }
 
     private static async Task<Results<Ok<SlotsView>, ProblemHttpResult>> Slots(
@@ -61,23 +66,22 @@ internal static class PublicPageEndpoints
     private static async Task<ContentHttpResult> Page(
         string slug, string? day, string? month, string? tz, Database database, OpenTimesFinder finder, HttpContext context, CancellationToken ct)
     {
-        var headers = context.Response.Headers;
-        headers.ContentSecurityPolicy = PageAssets.ContentSecurityPolicy;
-        headers.XContentTypeOptions = "nosniff";
-        headers.XFrameOptions = "DENY";
-        headers["Referrer-Policy"] = "no-referrer";
-        headers.CacheControl = "no-store";
+        PageHeaders.Set(context.Response);
         if (await PublicProvider.Find(database, slug, ct) is not { } provider)
             return TypedResults.Content(PageFrame.NotFound, "text/html; charset=utf-8", statusCode: 404);
-        // From the full minute, so that all who come in it ask the same; what is past is not offered anyway.
-        var minute = Instant.FromUnixTimeSeconds(finder.Now.ToUnixTimeSeconds() / 60 * 60);
-        var window = new Interval(minute, provider.Rules.EndOfHorizon(provider.Hours.Zone, minute) + provider.Rules.Length);
-        var open = await finder.Find(provider, window, provider.Rules, ct);
+        var open = await finder.Find(provider, Ahead(provider, finder.Now), provider.Rules, ct);
         Cache(context.Response, open);
-        headers.Vary = "Accept-Language";
-        var view = PageView.Of(provider, open, PageQuery.Read(day, month, tz), VisitorLocale.Of(context.Request));
+        context.Response.Headers.Vary = "Accept-Language";
+        var view = PageView.Of(provider, open, PageQuery.Read(day, month, tz), VisitorLocale.Of(context.Request)) with
+        {
+            Take = provider.TakesBookings ? $"/c/{provider.Slug}/book?" : null,
+        };
         return TypedResults.Content(PublicPage.Draw(view).ToString(), "text/html; charset=utf-8");
     }
+
+    /// <summary>Everything that can be had.</summary>
+    public static Interval Ahead(PublicProvider provider, Instant now) =>
+        new(now, provider.Rules.EndOfHorizon(provider.Hours.Zone, now) + provider.Rules.Length);
 
     /// <summary>Long enough to carry a crowd, short enough that "as of" stays honest. What is not known is not kept.</summary>
     private static void Cache(HttpResponse response, OpenTimes open) =>

@@ -52,15 +52,16 @@ internal sealed record BusyTimes(
         ORDER  BY c.id
         """, ids);
 
+    /// <summary>The texts in the first column; <see cref="BlockingEvent"/> reads the others.</summary>
     public static Statement SelectEvents(UserId user, Guid[]? ids, Interval window) => new(
         """
-        SELECT e.ics
+        SELECT e.ics, e.id, e.calendar_id, e.summary
         FROM   lockstep.events e
         WHERE  e.user_id = $1
         AND    NOT e.deleted AND e.range_end > $3 AND e.range_start < $4
         AND    (e.calendar_id IS NULL OR $2::uuid[] IS NULL OR e.calendar_id = ANY ($2))
         UNION  ALL
-        SELECT e.ics
+        SELECT e.ics, e.id, e.calendar_id, e.summary
         FROM   lockstep.events e
         WHERE  e.workspace_id = ANY ((SELECT lockstep.visible_workspaces())::uuid[])
         AND    NOT e.deleted AND e.range_end > $3 AND e.range_start < $4

@@ -7,7 +7,7 @@ internal static class CalendarsServices
 {
     /// <summary>Needs ChangeSync's <c>ChangeLog</c> and a <see cref="TimeProvider"/>.</summary>
     public static IServiceCollection AddCalendars(this IServiceCollection services) =>
-        services.AddSingleton<EventChanges>().AddSingleton<EventEdits>().AddSingleton<EventStore>().AddSingleton<OccurrenceStore>().AddSingleton<CalendarMirror>();
+        services.AddSingleton<EventChanges>().AddSingleton<EventEdits>().AddSingleton<EventStore>().AddSingleton<OccurrenceStore>().AddSingleton<CalendarMirror>().AddSingleton<EventsWithin>();
 
     public static void MapCalendars(this IEndpointRouteBuilder routes)
     {

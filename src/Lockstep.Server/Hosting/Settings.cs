@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Lockstep.Crypto;
+using Lockstep.Server.Booking;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault.Reminders;
@@ -32,6 +33,9 @@ internal sealed record Settings(
     /// <summary>How long an edit waits for others before it is written to its calendar.</summary>
     public TimeSpan PushDelay { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How many forms somebody may send in ten minutes to book, move or cancel, by address.</summary>
+    public int BookingLimit { get; init; } = BookingOptions.Standard;
+
     /// <summary>How many different credentials of one owner an actor may reveal in a while.</summary>
     public BulkReadOptions BulkReads { get; init; } = new();
 
@@ -62,6 +66,7 @@ internal sealed record Settings(
                 ReadNumber(environment, "LOCKSTEP_BULK_READ_BLOCK", 3600, 10, 604_800, faults)),
             RemindBefore = ReadReminders(environment, faults),
             KeyProviders = KeyProviderSettings.Read(environment, KeysFrom(environment, directory), faults),
+            BookingLimit = ReadNumber(environment, "LOCKSTEP_BOOKING_LIMIT", BookingOptions.Standard, 1, 1_000_000, faults),
             PushDelay = TimeSpan.FromSeconds(ReadNumber(environment, "LOCKSTEP_PUSH_DELAY", 1, 0, 86_400, faults)),
         };
         faults.AddRange(settings.Jwt.Validate());

@@ -33,7 +33,7 @@ internal static class Slices
             OnlyNode = settings.Database is null,
             PushDelay = settings.PushDelay,
         });
-        services.AddBooking();
+        services.AddBooking(new BookingOptions(settings.BookingLimit));
     }
 
     public static void Map(IEndpointRouteBuilder routes)

@@ -47,6 +47,13 @@ internal readonly record struct MatterId(Guid Value)
     public override string ToString() => Value.ToString();
 }
 
+internal readonly record struct BookingId(Guid Value)
+{
+    public static BookingId New() => new(Guid.CreateVersion7());
+
+    public override string ToString() => Value.ToString();
+}
+
 /// <summary>Who owns a row and whose data key seals it: one user, one workspace, or the system.</summary>
 /// <remarks>The text form, <c>user:UUID</c>, <c>workspace:UUID</c> or <c>system</c>, is authenticated with every sealed value.</remarks>
 internal readonly record struct Tenant(UserId? User, WorkspaceId? Workspace)

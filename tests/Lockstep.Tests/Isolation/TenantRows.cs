@@ -41,6 +41,7 @@ internal static class TenantRows
         ("lockstep.sync_conflicts", $"INSERT INTO lockstep.sync_conflicts (id, integration_id, calendar_id, event_id, {Owner}, href, summary, local_at, remote_at, winner) VALUES ({Id}, {Id}, {Id}, {Id}, {Owned}, 'h', 's', now(), now(), 'local')"),
         ("lockstep.matter_events", $"INSERT INTO lockstep.matter_events (matter_id, {Owner}, event_id, kind, summary) VALUES ({Id}, {Owned}, {Id}, 'added', 's')"),
         ("lockstep.providers", "INSERT INTO lockstep.providers (id, owner_user_id, public_slug) VALUES (gen_random_uuid(), $1, 'victim') ON CONFLICT DO NOTHING"),
+        ("lockstep.bookings", "INSERT INTO lockstep.bookings (id, user_id, form_key, starts_at, ends_at, visitor_name, visitor_contact, visitor_zone) VALUES (gen_random_uuid(), $1, gen_random_uuid(), now(), now() + interval '1 hour', 'Sam', 'sam@example.com', 'Etc/UTC') ON CONFLICT DO NOTHING"),
         ("vault.secrets", $"INSERT INTO vault.secrets (id, name, format, key_fingerprint, sealed) VALUES ({Id}, 'mail', 'pgcrypto-1', 'f', '')"),
         ("vault.secret_owners", $"INSERT INTO vault.secret_owners (secret_id, {Owner}, stored_for) VALUES ({Id}, {Owned}, true)"),
         ("vault.vault_access_log", $"INSERT INTO vault.vault_access_log (secret_id, role) VALUES ({Id}, 'service_role')"),

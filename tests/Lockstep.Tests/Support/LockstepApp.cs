@@ -41,6 +41,8 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
 
     internal int RateLimit { get; set; } = 1_000_000;
 
+    internal int BookingLimit { get; set; } = 1_000_000;
+
     /// <summary>So long that tests say themselves when their edits are written.</summary>
     internal TimeSpan PushDelay { get; set; } = TimeSpan.FromDays(1);
 
@@ -154,6 +156,7 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
         {
             KeyProviders = KeyProviders,
             PushDelay = PushDelay,
+            BookingLimit = BookingLimit,
             BulkReads = BulkReads,
         };
         server = await LockstepServer.Start(settings, _ => null, _ => { }, CancellationToken.None);

@@ -20,6 +20,12 @@ internal sealed record PageView(
 {
     private const int DaysAtOnce = 8;
 
+    /// <summary>The address at which a time is taken, up to its query; null: times are taken by a message.</summary>
+    public string? Take { get; init; }
+
+    /// <summary>The booking that is to have another time; null when there is none yet.</summary>
+    public SlotWords? Moving { get; init; }
+
     public static PageView Of(PublicProvider provider, OpenTimes open, PageQuery query, VisitorLocale locale)
     {
         var zone = query.Zone ?? provider.Hours.Zone;
@@ -62,10 +68,12 @@ internal sealed record PageView(
     /// <summary>The first free day after a chosen one on which nothing is free.</summary>
     public LocalDate? Alternative => Slots.Count > 0 ? null : First(Days.Keys, day => Day is null || day > Day) ?? First(Days.Keys, _ => true);
 
-    /// <summary>The address that opens WhatsApp with this time in the message; null when the owner takes none.</summary>
+    /// <summary>Where a visitor takes this time: a form, else the address that opens WhatsApp with this time in the message; null when the owner has neither.</summary>
     /// <remarks>The message is read in both places, so it says both clocks where they differ.</remarks>
     public string? Link(Slot slot)
     {
+        if (Take is not null)
+            return $"{Take}at={BookingForm.Write(slot.Start)}&tz={Uri.EscapeDataString(Zone.Id)}";
         if (Provider.WhatsappNumber is not { } phone)
             return null;
         var here = slot.Start.InZone(Zone).LocalDateTime;

@@ -10,28 +10,17 @@ internal static class PublicPage
         view.Zone.Id,
         Html.Of($"""
             <main class="card{(view.Days.Count == 0 ? " still" : "")}">
-            {Who(view)}
+            {PageHead.Who(view.Provider, How(view))}
             {(view.Open.Unconfirmed ? Unconfirmed(view) : view.Days.Count == 0 ? NothingFree(view) : Choice(view))}
             </main>
             """));
 
-    private static Html Who(PageView view) => Html.Of($"""
-        <header class="who">
-        <div class="mark" aria-hidden="true">{Initials(view.Provider.Name)}</div>
-        <h1><span>Book a time with</span> {view.Provider.Name}</h1>
-        {(view.Provider.Settings.Profile?.About is { Length: > 0 } about ? Html.Of($"""<p class="about">{about}</p>""") : Html.Nothing)}
-        <ul class="facts">
-        <li>{(int)view.Provider.Rules.Length.TotalMinutes} minutes</li>
-        {(view.Provider.WhatsappNumber is null ? Html.Nothing : Html.Of($"<li>By WhatsApp</li>"))}
-        </ul>
-        <p class="how">{How(view)}</p>
-        </header>
-        """);
-
-    private static string How(PageView view) => (view.Open.Unconfirmed, view.Provider.WhatsappNumber) switch
+    private static string How(PageView view) => view switch
     {
-        (true, _) => "",
-        (_, null) => $"These times are free. To take one, write to {view.Provider.Name} as you usually do.",
+        { Open.Unconfirmed: true } => "",
+        { Moving: { } now } => $"Pick another time. Until you have one, yours is {now.Date}, {now.Time}.",
+        { Take: not null } => "Pick a time and say who you are. It is yours at once.",
+        { Provider.WhatsappNumber: null } => $"These times are free. To take one, write to {view.Provider.Name} as you usually do.",
         _ => $"Pick a time and WhatsApp opens with a message to send. The time is yours once {view.Provider.Name} answers.",
     };
 
@@ -115,7 +104,4 @@ internal static class PublicPage
         </form>
         </details>
         """);
-
-    private static string Initials(string name) => string.Concat(
-        name.Split(' ', StringSplitOptions.RemoveEmptyEntries).Take(2).Select(word => word.EnumerateRunes().First().ToString().ToUpperInvariant()));
 }

@@ -19,6 +19,12 @@ def instant(value, zone):
     return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(timezone.utc)
 
 
+def first(value):
+    """An hour that the clock shows twice is the first of the two (RFC 5545 section 3.3.5); the library's zones, pytz, take the second."""
+    name = getattr(getattr(value, "tzinfo", None), "zone", None)
+    return value.replace(tzinfo=ZoneInfo(name), fold=0) if name else value
+
+
 def busy(resources, since, until, zone):
     for text in resources:
         for event in recurring_ical_events.of(icalendar.Calendar.from_ical(text)).between(since, until):
@@ -27,7 +33,8 @@ def busy(resources, since, until, zone):
             start, end = event["DTSTART"].dt, event["DTEND"].dt
             if not isinstance(start, datetime) and end <= start:
                 end = start + DAY
-            yield instant(start, zone), instant(end, zone)
+            late = instant(start, zone) - instant(first(start), zone)
+            yield instant(start, zone) - late, instant(end, zone) - late
 
 
 def pieces(ranges, since, until, zone):

@@ -26,6 +26,17 @@ public sealed class OccurrenceTests
     }
 
     [Fact]
+    public void Whole_days_end_at_midnight_also_where_the_first_of_them_has_none()
+    {
+        // Cairo goes from 00:00 to 01:00 on 30 April 2027.
+        var cairo = DateTimeZoneProviders.Tzdb["Africa/Cairo"];
+        Expanding.Event("DTSTART;VALUE=DATE:20270430", "DTEND;VALUE=DATE:20270502").Between("2027-04-01", "2027-06-01", cairo).Single().Text()
+            .ShouldBe("2027-04-29T22:00:00Z 2027-05-01T21:00:00Z");
+        Expanding.Event("DTSTART;VALUE=DATE:20270429", "RRULE:FREQ=DAILY;COUNT=3").Between("2027-04-01", "2027-06-01", cairo).Select(Expanding.Text)
+            .ShouldBe(["2027-04-28T22:00:00Z 2027-04-29T22:00:00Z", "2027-04-29T22:00:00Z 2027-04-30T21:00:00Z", "2027-04-30T21:00:00Z 2027-05-01T21:00:00Z"]);
+    }
+
+    [Fact]
     public void An_unknown_zone_falls_back_to_the_users_with_a_warning()
     {
         var report = new ExpansionReport();
