@@ -3,6 +3,7 @@ using System.Reflection;
 using Lockstep.Bench.Caldav;
 using Lockstep.Bench.Ical;
 using Lockstep.Bench.Load;
+using Lockstep.Bench.Pages;
 using Lockstep.Bench.Postgres;
 using Lockstep.Bench.Reporting;
 using Lockstep.Bench.Scenarios;
@@ -15,7 +16,7 @@ internal static class BenchRun
     private static readonly Scenario[] Scenarios =
         [new PushOne(), new PushHot(), new PushFifty(), new PullUpToDate(), new StoreCredential(), new RevealCredential(), new ListCredentials()];
 
-    public static string[] Names => [.. Scenarios.Select(scenario => scenario.Name), .. CalendarBenchmarks.Names, IcalFigures.Name];
+    public static string[] Names => [.. Scenarios.Select(scenario => scenario.Name), .. CalendarBenchmarks.Names, IcalFigures.Name, PageBenchmark.Name];
 
     public static async Task<int> Run(BenchOptions options, CancellationToken ct)
     {
@@ -41,6 +42,8 @@ internal static class BenchRun
             foreach (var scenario in wanted)
                 rows.Add(await ScenarioRun.Measure(scenario, house, workers, pgbench, options, Note, ct));
         }
+        if (options.Wants(PageBenchmark.Name))
+            rows.Add(await PageBenchmark.Measure(house, options, Note, ct));
         await calendars.Measure(house, options, Note, ct);
         rows.AddRange(calendars.Rows);
 

@@ -14,11 +14,13 @@ internal sealed class RawHttp : IDisposable
     private byte[] buffer = new byte[64 * 1024];
     private int filled;
 
-    private RawHttp(IPEndPoint address) => head = Encoding.ASCII.GetBytes($" HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer ");
+    private RawHttp(IPEndPoint address, bool anonymous) =>
+        head = Encoding.ASCII.GetBytes(anonymous ? $" HTTP/1.1\r\nHost: {address}" : $" HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer ");
 
-    public static async Task<RawHttp> Connect(IPEndPoint address, CancellationToken ct)
+    /// <param name="anonymous">Its requests carry no token: give none.</param>
+    public static async Task<RawHttp> Connect(IPEndPoint address, CancellationToken ct, bool anonymous = false)
     {
-        var http = new RawHttp(address);
+        var http = new RawHttp(address, anonymous);
         await http.socket.ConnectAsync(address, ct);
         return http;
     }

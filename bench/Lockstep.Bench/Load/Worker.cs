@@ -19,6 +19,23 @@ internal sealed class Worker(House house, int number, RawHttp http) : IDisposabl
         return new Workers(workers);
     }
 
+    /// <summary>Clients without a token, of any server.</summary>
+    public static async Task<Workers> VisitAll(House house, System.Net.IPEndPoint address, CancellationToken ct)
+    {
+        var workers = new List<Worker>();
+        for (var i = 0; i < BenchOptions.Clients; i++)
+            workers.Add(new Worker(house, i, await RawHttp.Connect(address, ct, anonymous: true)));
+        return new Workers(workers);
+    }
+
+    /// <summary>Loads a page as a visitor does, without a token.</summary>
+    public async Task Visit(string path, int length, CancellationToken ct)
+    {
+        var (status, body) = await http.Send($"GET {path}", "", "", ct);
+        if (status != 200 || body.Length < length)
+            throw new BenchException($"{path} was answered with {status} and {body.Length} bytes.");
+    }
+
     /// <summary>A user of this worker out of a block; others never touch it, so the ids of its mutations rise by one.</summary>
     public int AnyUser(UserBlock users) => users.First + Number + BenchOptions.Clients * Random.Next(users.PerWorker);
 

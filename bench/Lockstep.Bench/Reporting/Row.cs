@@ -1,7 +1,7 @@
 namespace Lockstep.Bench.Reporting;
 
 /// <summary>One line of the report.</summary>
-/// <param name="Unit"><c>requests/s</c>, <c>changes/s</c>, or <c>s</c> for a duration.</param>
+/// <param name="Unit"><c>requests/s</c>, <c>changes/s</c>, <c>pages/s</c>, or <c>s</c> for a duration.</param>
 /// <param name="Ours">Median of the rounds; <paramref name="Least"/> and <paramref name="Most"/> are the extremes.</param>
 /// <param name="P50">Latency of a request in milliseconds, over all rounds; null where one round is one request.</param>
 /// <param name="RoundTrips">To PostgreSQL, for each request.</param>
@@ -10,6 +10,8 @@ internal sealed record Row(
     double? P50, double? P99, double RoundTrips)
 {
     public bool IsDuration => Unit == "s";
+
+    public bool IsPages => Unit == "pages/s";
 }
 
 /// <param name="Value">In the unit of its row; null when the program it needs is not installed.</param>

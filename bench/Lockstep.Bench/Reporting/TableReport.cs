@@ -19,7 +19,8 @@ internal static class TableReport
         if (rows.Count > 0)
             console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{BenchOptions.Clients} clients; medians of {options.Rounds} rounds of {options.Seconds} s (least to most); load generators, server and database on this one machine."));
-        Write(console, [.. rows.Where(row => !row.IsDuration)], "same statements by pgbench", "raw by pgbench");
+        Write(console, [.. rows.Where(row => !row.IsDuration && !row.IsPages)], "same statements by pgbench", "raw by pgbench");
+        Write(console, [.. rows.Where(row => row.IsPages)], "static file, bare Kestrel", "/health/live");
         Write(console, [.. rows.Where(row => row.IsDuration)], "one REPORT of everything", "vdirsyncer sync");
         Write(console, traffic);
         Write(console, library);

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Net.Http.Headers;
 using NodaTime;
 using NodaTime.Text;
 
@@ -26,7 +27,7 @@ internal static class PublicPageEndpoints
     private const int MaxDistance = 366;
 
     public static IServiceCollection AddBooking(this IServiceCollection services, BookingOptions options) =>
-        services.AddSingleton(options).AddSingleton<OpenTimesFinder>().AddSingleton<BookingDesk>().AddSingleton<BookingBrake>();
+        services.AddSingleton(options).AddSingleton<OpenTimesFinder>().AddSingleton<DrawnPages>().AddSingleton<BookingDesk>().AddSingleton<BookingBrake>();
 
     public static void MapBooking(this IEndpointRouteBuilder routes)
     {
@@ -59,24 +60,26 @@ internal static class PublicPageEndpoints
         var last = zone.AtStartOfDay(first.InZone(zone).Date.PlusDays(count)).ToInstant();
         var rules = duration is null ? provider.Rules : provider.Rules.For(Duration.FromMinutes(minutes));
         var open = await finder.Find(provider, new Interval(first, last), rules, ct);
-        Cache(response, open);
+        Cache(response, open.Unconfirmed);
         return TypedResults.Ok(new SlotsView(zone.Id, open.AsOf, open.Slots, open.Unconfirmed));
     }
 
-    private static async Task<ContentHttpResult> Page(
-        string slug, string? day, string? month, string? tz, Database database, OpenTimesFinder finder, HttpContext context, CancellationToken ct)
+    private static async Task<Results<FileContentHttpResult, ContentHttpResult>> Page(
+        string slug, string? day, string? month, string? tz, Database database, OpenTimesFinder finder, DrawnPages pages, HttpContext context, CancellationToken ct)
     {
         PageHeaders.Set(context.Response);
         if (await PublicProvider.Find(database, slug, ct) is not { } provider)
             return TypedResults.Content(PageFrame.NotFound, "text/html; charset=utf-8", statusCode: 404);
-        var open = await finder.Find(provider, Ahead(provider, finder.Now), provider.Rules, ct);
-        Cache(context.Response, open);
-        context.Response.Headers.Vary = "Accept-Language";
-        var view = PageView.Of(provider, open, PageQuery.Read(day, month, tz), VisitorLocale.Of(context.Request)) with
+        var (query, locale) = (PageQuery.Read(day, month, tz), VisitorLocale.Of(context.Request));
+        var page = await pages.Get(provider, query, locale, async stop =>
         {
-            Take = provider.TakesBookings ? $"/c/{provider.Slug}/book?" : null,
-        };
-        return TypedResults.Content(PublicPage.Draw(view).ToString(), "text/html; charset=utf-8");
+            var open = await finder.Find(provider, Ahead(provider, finder.Now), provider.Rules, stop);
+            return DrawnPage.Of(
+                PublicPage.Draw(PageView.Of(provider, open, query, locale) with { Take = provider.TakesBookings ? $"/c/{provider.Slug}/book?" : null }), open.Unconfirmed);
+        }, ct);
+        Cache(context.Response, page.Unconfirmed);
+        context.Response.Headers.Vary = "Accept-Language";
+        return TypedResults.Bytes(page.Body, "text/html; charset=utf-8", entityTag: new EntityTagHeaderValue(page.ETag));
     }
 
     /// <summary>Everything that can be had.</summary>
@@ -84,8 +87,8 @@ internal static class PublicPageEndpoints
         new(now, provider.Rules.EndOfHorizon(provider.Hours.Zone, now) + provider.Rules.Length);
 
     /// <summary>Long enough to carry a crowd, short enough that "as of" stays honest. What is not known is not kept.</summary>
-    private static void Cache(HttpResponse response, OpenTimes open) =>
-        response.Headers.CacheControl = open.Unconfirmed ? "no-store" : "public, max-age=15";
+    private static void Cache(HttpResponse response, bool unconfirmed) =>
+        response.Headers.CacheControl = unconfirmed ? "no-store" : "public, max-age=15";
 
     private static int Number(string? text, int standard, int least, int most, string field, FieldErrors errors)
     {

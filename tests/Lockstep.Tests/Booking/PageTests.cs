@@ -115,6 +115,35 @@ public sealed class PageTests(LockstepApp app) : IClassFixture<LockstepApp>
         response.Headers.Vary.ShouldBe(["Accept-Language"]);
     }
 
+    [Fact]
+    public async Task What_has_not_changed_is_not_sent_again_and_what_has_is_sent_at_once()
+    {
+        var owner = app.As("tagged");
+        await owner.PublishAsync("tagged");
+        var path = $"/c/tagged?day={Provider.Monday.Text()}";
+        using var first = await app.Anonymous().GetAsync(path);
+        var tag = first.Headers.ETag!;
+        async Task<HttpResponseMessage> AgainAsync(HttpMethod method)
+        {
+            var request = new HttpRequestMessage(method, path);
+            request.Headers.IfNoneMatch.Add(tag);
+            return await app.Anonymous().SendAsync(request);
+        }
+        // The page says as of which minute it is, so at the turn of one it may be another.
+        using var same = await AgainAsync(HttpMethod.Get);
+        if (same.StatusCode != HttpStatusCode.NotModified)
+            same.Headers.ETag.ShouldNotBe(tag);
+        await owner.TakeAsync("Court", Provider.Monday, "09:00", "10:00");
+        using var changed = await AgainAsync(HttpMethod.Get);
+        changed.StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await changed.Content.ReadAsStringAsync()).ShouldNotContain(BookingVisitor.At(Provider.Monday, "09:00"));
+        using var head = await app.Anonymous().SendAsync(new HttpRequestMessage(HttpMethod.Head, path));
+        head.StatusCode.ShouldBe(HttpStatusCode.OK);
+        head.Headers.ETag.ShouldNotBeNull();
+        head.Content.Headers.ContentLength.ShouldBe((await changed.Content.ReadAsByteArrayAsync()).Length);
+        (await app.Anonymous().SendAsync(new HttpRequestMessage(HttpMethod.Head, "/c/nobody-at-all"))).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+    }
+
     private async Task<IHtmlDocument> Page(string path, string? language = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, path);

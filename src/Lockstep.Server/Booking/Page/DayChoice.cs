@@ -41,7 +41,7 @@ internal static class DayChoice
     }
 
     private static Html StripDay(PageView view, LocalDate day) => Html.Of($"""
-        <li><a href="{view.Query.To(day)}"{Current(view, day)} aria-label="{Label(view, day)}"><span>{VisitorLocale.ShortWeekday(day)}</span><b>{day.Day}</b><span>{VisitorLocale.ShortMonth(day)}</span></a></li>
+        <li><a href="{view.Query.To(day)}"{Current(view, day)}><span>{VisitorLocale.ShortWeekday(day)} </span><b>{day.Day} </b><span>{VisitorLocale.ShortMonth(day)}</span><span class="unseen">, {Free(view, day)}</span></a></li>
 
         """);
 
@@ -67,7 +67,9 @@ internal static class DayChoice
     private static Html Current(PageView view, LocalDate day) => day == view.Day ? Html.Of($" aria-current=\"date\"") : Html.Nothing;
 
     private static string Label(PageView view, LocalDate day) =>
-        $"{view.Locale.Day(day)}, {view.Days[day].Count} {(view.Days[day].Count == 1 ? "time" : "times")} free";
+        $"{view.Locale.Day(day)}, {Free(view, day)}";
+
+    private static string Free(PageView view, LocalDate day) => $"{view.Days[day].Count} {(view.Days[day].Count == 1 ? "time" : "times")} free";
 
     private static IEnumerable<LocalDate> Weeks(LocalDate start, LocalDate end)
     {
