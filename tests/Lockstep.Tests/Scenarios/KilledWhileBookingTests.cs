@@ -117,7 +117,11 @@ public sealed partial class KilledWhileBookingTests(ITestOutputHelper output)
                 continue;
             var (status, location) = await SendAsync("/c/popular/book", new()
             {
-                ["at"] = Time(), ["name"] = $"Visitor {number}", ["contact"] = $"v{number}-{mine}@example.com", ["tz"] = "Europe/Berlin", ["key"] = key,
+                ["at"] = Time(),
+                ["name"] = $"Visitor {number}",
+                ["contact"] = $"v{number}-{mine}@example.com",
+                ["tz"] = "Europe/Berlin",
+                ["key"] = key,
             });
             if (status == HttpStatusCode.SeeOther)
             {
