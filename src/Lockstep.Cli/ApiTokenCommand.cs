@@ -111,18 +111,14 @@ internal static class ApiTokenCommand
     /// <summary>Which server, and as whom.</summary>
     private sealed class Target
     {
-        public Option<string> Server { get; } = new("--server")
-        {
-            Description = "Where the server listens",
-            HelpName = "URL",
-            DefaultValueFactory = _ => ServeOptions.DefaultUrl,
-        };
+        // --server is its former name.
+        public Option<string?> Server { get; } = new("--url", "--server") { HelpName = "URL", Description = "The server (default http://127.0.0.1:5080). Also LOCKSTEP_URL" };
 
         public Option<string> User { get; } = new("--user") { Description = "Who makes them: an e-mail address, or any other subject", HelpName = "EMAIL", Required = true };
 
         public Option<string?> Directory { get; } = SharedOptions.DataDirectory();
 
         public Task<(int Exit, JsonNode? Answer)> Send(ParseResult parsed, HttpMethod method, string path, JsonNode? body, CancellationToken ct) =>
-            ServerCall.Send(parsed.GetValue(Server)!, parsed.GetValue(User)!, parsed.GetValue(Directory), method, path, body, ct);
+            ServerCall.Send(parsed.GetValue(Server) ?? Environment.GetEnvironmentVariable("LOCKSTEP_URL") ?? ServeOptions.DefaultUrl, parsed.GetValue(User)!, parsed.GetValue(Directory), method, path, body, ct);
     }
 }

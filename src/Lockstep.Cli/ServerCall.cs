@@ -33,12 +33,12 @@ internal static class ServerCall
         }
         catch (HttpRequestException)
         {
-            Terminal.Error($"Nothing answers at {server}. Start './lockstep serve', or name its address with --server.");
+            Terminal.Error($"Nothing answers at {server}. Start './lockstep serve', or name its address with --url.");
             return (ExitCode.Unreachable, null);
         }
         catch (System.Text.Json.JsonException)
         {
-            Terminal.Error($"What answers at {server} is not Lockstep. Name its address with --server.");
+            Terminal.Error($"What answers at {server} is not Lockstep. Name its address with --url.");
             return (ExitCode.Unreachable, null);
         }
     }

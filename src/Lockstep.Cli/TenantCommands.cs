@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Lockstep.Server.Hosting;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
@@ -13,7 +12,7 @@ internal static class TenantCommands
 {
     public static Command Revoke() => Create(
         "revoke",
-        "Revoke every credential of a user or a workspace. Their integrations stop, and the workspaces' admins are told in their activity.\n\nExample:\n  lockstep revoke --user 0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e --reason \"laptop stolen\"",
+        "Revoke every credential of a user or a workspace. Their integrations stop, and the workspaces' admins are told in their activity.\n\nExample:\n  lockstep revoke --user you@example.com --reason \"laptop stolen\"",
         confirm: false,
         async (bench, tenant, reason, ct) =>
         {
@@ -34,8 +33,8 @@ internal static class TenantCommands
     /// <param name="work">Says what was done; null: there is no such tenant.</param>
     private static Command Create(string name, string description, bool confirm, Func<Workbench, Tenant, string, CancellationToken, Task<string?>> work)
     {
-        var user = new Option<Guid?>("--user") { Description = "The user's id", HelpName = "ID" };
-        var workspace = new Option<Guid?>("--workspace") { Description = "The workspace's id", HelpName = "ID" };
+        var user = new Option<string?>("--user") { Description = UserOption.Description, HelpName = "ID or EMAIL" };
+        var workspace = new Option<string?>("--workspace") { Description = "The workspace's id", HelpName = "ID" };
         var reason = new Option<string>("--reason") { Description = "Kept in the audit", HelpName = "TEXT", DefaultValueFactory = _ => "by the operator" };
         var yes = new Option<bool>("--yes") { Description = "Do not ask" };
         var directory = SharedOptions.DataDirectory();
@@ -45,12 +44,16 @@ internal static class TenantCommands
             command.Options.Add(yes);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(user) is null == (result.GetValue(workspace) is null))
+            if (string.IsNullOrWhiteSpace(result.GetValue(user)) == string.IsNullOrWhiteSpace(result.GetValue(workspace)))
                 result.AddError("Give either --user ID or --workspace ID.");
+            if (result.GetValue(workspace) is { } given && !Guid.TryParseExact(given, "D", out _))
+                result.AddError($"--workspace {given} is no id. 'GET /v1/workspaces' lists the ids.");
         });
         command.SetAction(parsed => Terminal.OnWorkbench(parsed.GetValue(directory), parsed.GetValue(database), async (bench, ct) =>
         {
-            var tenant = parsed.GetValue(user) is { } id ? Tenant.Of(new UserId(id)) : Tenant.Of(new WorkspaceId(parsed.GetValue(workspace)!.Value));
+            var tenant = parsed.GetValue(user) is { } whose
+                ? Tenant.Of(UserOption.Resolve(whose, parsed.GetValue(directory)))
+                : Tenant.Of(new WorkspaceId(Guid.ParseExact(parsed.GetValue(workspace)!, "D")));
             if (confirm && !parsed.GetValue(yes) && !Confirmed(tenant))
                 return ExitCode.Failed;
             if (await work(bench, tenant, parsed.GetValue(reason)!, ct) is { } done)
@@ -58,7 +61,7 @@ internal static class TenantCommands
                 Console.WriteLine(done);
                 return ExitCode.Done;
             }
-            Terminal.Error(string.Create(CultureInfo.InvariantCulture, $"There is no {tenant}."));
+            Terminal.Error(parsed.GetValue(user) is { } unknown ? UserOption.Unknown(unknown) : $"There is no {tenant}.");
             return ExitCode.Failed;
         }));
         return command;

@@ -30,7 +30,7 @@ internal static class Terminal
         }
         catch (Exception e) when (e is IOException or InvalidOperationException or ArgumentException or DbException or SocketException)
         {
-            Error($"{e.GetBaseException().Message.TrimEnd('.')}. Nothing was started; correct that and try again.");
+            Error($"{e.GetBaseException().Message.TrimEnd('.')}. Correct that and try again.");
             return ExitCode.Failed;
         }
 

@@ -41,7 +41,7 @@ internal static class UserCommand
 
     private static Command Delete()
     {
-        var user = new Argument<Guid>("id") { Description = "The user's id" };
+        var user = new Argument<string>("id") { Description = UserOption.Description };
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
         var command = new Command("delete", "Delete a user and everything the user owns, data keys too. It cannot be undone; the audit keeps the ids.\n\nExample:\n  lockstep user delete 0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e")
@@ -50,15 +50,16 @@ internal static class UserCommand
         };
         command.SetAction(parsed => WithDatabase(parsed.GetValue(directory), parsed.GetValue(database), async (started, ct) =>
         {
-            var answer = await WorkspaceDirectory.DeleteUser(started.Database.For(Caller.Service), parsed.GetValue(user), ct);
+            var id = UserOption.Resolve(parsed.GetValue(user)!, parsed.GetValue(directory)).Value;
+            var answer = await WorkspaceDirectory.DeleteUser(started.Database.For(Caller.Service), id, ct);
             if (answer == "deleted")
             {
-                Console.WriteLine($"Deleted {parsed.GetValue(user)}.");
+                Console.WriteLine($"Deleted {id}.");
                 return ExitCode.Done;
             }
             Terminal.Error(answer == "last_owner"
                 ? "This user is the only owner of a workspace that others are in. Make another member its owner first."
-                : "There is no user with this id.");
+                : UserOption.Unknown(parsed.GetValue(user)!));
             return ExitCode.Failed;
         }));
         return command;
@@ -68,7 +69,10 @@ internal static class UserCommand
         Terminal.Run(async stop =>
         {
             var settings = Settings.Load(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
-            await using var started = await DatabaseStart.Start(settings, Terminal.Note, stop);
+            // An embedded database belongs to the server that runs on it; one of the operator's own is brought up to date first.
+            await using var started = settings.Database is null
+                ? await DatabaseStart.Attach(settings, Terminal.Note, stop)
+                : await DatabaseStart.Start(settings, Terminal.Note, stop);
             return await work(started, stop);
         });
 }

@@ -28,7 +28,7 @@ internal static class FileScan
                 failed = true;
             }
         }
-        Terminal.Note(found == 0 ? "Nothing found." : $"{found} found.");
+        Terminal.Note((found == 0 ? "Nothing found" : $"{found} found") + (failed ? " in what could be read." : "."));
         return failed ? ExitCode.Failed : found > 0 ? ExitCode.Found : ExitCode.Done;
     }
 

@@ -44,11 +44,18 @@ internal static class IntegrationProblems
                 response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait)).ToString(CultureInfo.InvariantCulture);
                 return Problems.Of(429, "integration_throttled", throttled.Why ?? "The server asked for fewer requests.", RetryAt(until));
             case RunRequest.Paused paused:
-                return Problems.Of(409, "integration_paused", paused.Why ?? "This integration is paused.", RetryAt(paused.Pause.Until));
+                return Problems.Of(409, "integration_paused", $"{paused.Why ?? "This integration is paused."}{Remedy(paused.Pause)}", RetryAt(paused.Pause.Until));
             default:
                 throw new InvalidOperationException($"{request.GetType().Name} is no problem.");
         }
     }
+
+    private static string Remedy(Pause pause) => pause.Reason switch
+    {
+        PauseReasons.Unauthorized => " Nothing is sent before that changes: PATCH this integration with the right secret, or rotate its credential.",
+        PauseReasons.CredentialRevoked => " Nothing is sent before that changes: rotate its credential, or PATCH this integration with another secret.",
+        _ => "",
+    };
 
     public static ProblemHttpResult Of(CaldavFailure failure, HttpResponse response)
     {

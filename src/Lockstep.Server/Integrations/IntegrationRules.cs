@@ -87,7 +87,7 @@ internal sealed class IntegrationRules(OutboundGuard guard)
         {
             OutboundCheck.NotHttp => "does not begin with https:// or http://.",
             OutboundCheck.CarriesCredentials => "holds a user name or password. Give these in their own members.",
-            OutboundCheck.NotPublic => $"{url.Host} may not be reached from here: it is not an address of the public internet. "
+            OutboundCheck.NotPublic => $"{url.Authority} may not be reached from here: it is not an address of the public internet. "
                 + $"Whoever runs this installation can allow it by adding its host:port to {OutboundAllowList.Setting}.",
             _ => url.Fragment.Length > 0 ? "holds a fragment (#...). Leave it out." : null,
         };

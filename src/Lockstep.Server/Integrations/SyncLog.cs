@@ -8,8 +8,11 @@ internal static partial class SyncLog
     [LoggerMessage(4000, LogLevel.Information, "Sync {Run} of integration {Integration}: pulled {Pulled}, pushed {Pushed}, {Milliseconds} ms, {Requests} requests")]
     public static partial void Synced(this ILogger log, Guid run, Guid integration, int pulled, int pushed, int milliseconds, int requests);
 
-    [LoggerMessage(4001, LogLevel.Warning, "Sync {Run} of integration {Integration} failed: {Code}; next look in {Seconds} s, pause: {Pause}")]
-    public static partial void Failed(this ILogger log, Guid run, Guid integration, string code, int seconds, string pause);
+    [LoggerMessage(4001, LogLevel.Warning, "Sync {Run} of integration {Integration} failed: {Code}; next look in {Seconds} s")]
+    public static partial void Failed(this ILogger log, Guid run, Guid integration, string code, int seconds);
+
+    [LoggerMessage(4008, LogLevel.Warning, "Sync {Run} of integration {Integration} failed: {Code}; paused ({Pause}) until its owner changes something")]
+    public static partial void Paused(this ILogger log, Guid run, Guid integration, string code, string pause);
 
     [LoggerMessage(4002, LogLevel.Warning, "Sync {Run} of integration {Integration} stopped: its lease is lost")]
     public static partial void LeaseLost(this ILogger log, Guid run, Guid integration);

@@ -135,7 +135,12 @@ internal sealed class SyncWorker(
     {
         var next = NextRun.After(report, interval, work.Failures, Random.Shared.NextDouble());
         if (report.Failure is { } failure)
-            log.Failed(work.Run, work.Id.Value, failure.Code, (int)next.In.TotalSeconds, next.PauseReason ?? "none");
+        {
+            if (next is { PauseReason: { } reason, PauseFor: null })
+                log.Paused(work.Run, work.Id.Value, failure.Code, reason);
+            else
+                log.Failed(work.Run, work.Id.Value, failure.Code, (int)next.In.TotalSeconds);
+        }
         if (!await due.Finish(work, report, next, CancellationToken.None))
             log.LeaseLost(work.Run, work.Id.Value);
         signal.Finished();

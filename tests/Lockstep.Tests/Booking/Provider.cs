@@ -49,11 +49,17 @@ internal static class Provider
     /// <remarks>Asked from another second of the night each time: the answer to the same question may be some seconds old.</remarks>
     public static async Task<List<string>> TimesAsync(this HttpClient visitor, string slug, LocalDate day)
     {
-        var night = TimeSpan.FromSeconds(Interlocked.Increment(ref asked));
-        var answer = await visitor.GetAsync($"/c/{slug}/slots?from={day.Text()}T{night:hh\\:mm\\:ss}%2B04:00&days=1").ShouldBeAsync(HttpStatusCode.OK);
+        var answer = await visitor.AskedAsync(slug, day);
         answer["unconfirmed"]!.GetValue<bool>().ShouldBeFalse();
         return [.. answer["slots"]!.AsArray().Select(slot =>
             InstantPattern.ExtendedIso.Parse(slot!.Text("start")).Value.InZone(Dubai).ToString("HH:mm", null))];
+    }
+
+    /// <summary>The free times of a day in Dubai as they are now, whatever somebody else has just been told.</summary>
+    public static Task<JsonNode> AskedAsync(this HttpClient visitor, string slug, LocalDate day)
+    {
+        var night = TimeSpan.FromSeconds(Interlocked.Increment(ref asked));
+        return visitor.GetAsync($"/c/{slug}/slots?from={day.Text()}T{night:hh\\:mm\\:ss}%2B04:00&days=1").ShouldBeAsync(HttpStatusCode.OK);
     }
 
     public static Task<JsonNode> TakeAsync(this HttpClient owner, string summary, LocalDate day, string start, string end, params string[] recurrence) =>

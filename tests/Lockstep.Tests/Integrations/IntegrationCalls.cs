@@ -52,6 +52,20 @@ internal static class IntegrationCalls
         throw new ShouldAssertException($"It never came: {await client.IntegrationAsync(id)}");
     }
 
+    /// <summary>Waits until a run of it has ended.</summary>
+    public static async Task UntilLoggedAsync(this HttpClient client, Guid id)
+    {
+        var ct = TestContext.Current.CancellationToken;
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        for (var look = 0; look < 600; look++)
+        {
+            if ((await client.GetAsync($"/v1/integrations/{id}/sync-log", ct).ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Count > 0)
+                return;
+            await tick.WaitForNextTickAsync(ct);
+        }
+        throw new ShouldAssertException("No run ended.");
+    }
+
     /// <summary>The summaries of all events of March 2026, sorted.</summary>
     public static async Task<string[]> SummariesAsync(this HttpClient client)
     {

@@ -23,10 +23,12 @@ public sealed class TroubleTests(SyncedApp synced) : IClassFixture<SyncedApp>
 
         paused.Text("pausedReason").ShouldBe("unauthorized");
         paused.Text("status").ShouldBe("error");
+        paused["nextSyncAt"].ShouldBeNull("nothing is tried before there is another password");
         paused.Text("lastSyncError").ShouldBe(
             "Could not sign in to 127.0.0.1: it refused the user name or password. Apple and Fastmail need an app password.");
         var problem = await client.SyncAsync(id).ShouldBeProblemAsync(409, "integration_paused");
         problem.AsObject().ContainsKey("retryAt").ShouldBeTrue();
+        problem.Text("detail").ShouldContain("PATCH this integration");
         (problem.ToJsonString() + paused.ToJsonString()).ShouldNotContain("PasswordMarker66");
 
         await client.PatchAsync(id, """{"secret":"alicepw"}""").ShouldBeAsync(HttpStatusCode.OK);

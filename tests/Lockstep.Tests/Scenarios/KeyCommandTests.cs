@@ -74,13 +74,15 @@ public sealed class KeyCommandTests
 
         await client.PostAsync("/v1/webhooks", new { url = "https://hooks.example.com/x", events = new[] { "credential.rotated" } }).ShouldBeAsync(HttpStatusCode.Created);
 
-        (await CommandAsync(installation, 0, "revoke", "--user", user, "--reason", "laptop stolen")).Output.ShouldContain("Revoked 1 credentials");
+        (await CommandAsync(installation, 0, "revoke", "--user", "you@example.com", "--reason", "laptop stolen")).Output.ShouldContain($"Revoked 1 credentials of user:{user}");
         await client.RevealAsync(id).ShouldBeProblemAsync(409, "credential_revoked");
         (await CommandAsync(installation, 1, "shred", "--user", user)).Errors.ShouldContain("--yes");
         (await CommandAsync(installation, 0, "shred", "--user", user, "--yes")).Output.ShouldContain("Shredded 1 credentials");
         await client.RevealAsync(id).ShouldBeProblemAsync(404, "not_found");
         await client.StoreAsync("k", "begun again");
         (await CommandAsync(installation, 1, "revoke", "--user", Guid.CreateVersion7().ToString())).Errors.ShouldContain("There is no user");
+        (await CommandAsync(installation, 1, "revoke", "--user", "nobody@example.com")).Errors.ShouldContain("FROM auth.users");
+        (await CommandAsync(installation, 2, "shred", "--workspace", "Acme", "--yes")).Errors.ShouldContain("is no id");
         await CommandAsync(installation, 2, "revoke");
         await CommandAsync(installation, 2, "revoke", "--user", user, "--workspace", user);
     }

@@ -9,19 +9,20 @@ internal static class Failures
 {
     private const int ErrorBodyBytes = 64 << 10;
 
-    /// <returns>Null for an exception that is not the network's: a bug, or the caller's own cancellation.</returns>
+    /// <returns>Null for an exception that is not the network's: a bug, or the caller's own cancellation. Who cannot be reached is named with the
+    /// port, where it is not the usual one: that is what people get wrong.</returns>
     public static CaldavFailure? Of(Exception e, Uri url, CaldavOptions options, CancellationToken ct)
     {
         if (ct.IsCancellationRequested)
             return null;
         if (options.IsRefusal(e))
-            return new CaldavFailure.Unreachable(url.Host, UnreachableReason.AddressRefused);
+            return new CaldavFailure.Unreachable(url.Authority, UnreachableReason.AddressRefused);
         return e switch
         {
             AnswerTooLargeException => new CaldavFailure.TooLarge(url.Host),
-            OperationCanceledException or TimeoutException => new CaldavFailure.Unreachable(url.Host, UnreachableReason.TimedOut),
-            HttpRequestException http => new CaldavFailure.Unreachable(url.Host, Reason(http.HttpRequestError)),
-            IOException or InvalidDataException => new CaldavFailure.Unreachable(url.Host, UnreachableReason.BrokenOff),
+            OperationCanceledException or TimeoutException => new CaldavFailure.Unreachable(url.Authority, UnreachableReason.TimedOut),
+            HttpRequestException http => new CaldavFailure.Unreachable(url.Authority, Reason(http.HttpRequestError)),
+            IOException or InvalidDataException => new CaldavFailure.Unreachable(url.Authority, UnreachableReason.BrokenOff),
             XmlException => new CaldavFailure.NotCaldav(url.Host),
             _ => null,
         };
