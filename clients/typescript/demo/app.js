@@ -15,9 +15,6 @@ if (given !== null) {
   localStorage.setItem("token", given);
   history.replaceState(null, "", "/");
 }
-if (localStorage.getItem("token") === null) askForToken();
-else await enter();
-
 element("enter").addEventListener("submit", async (event) => {
   event.preventDefault();
   const token = element("token").value.trim();
@@ -37,10 +34,10 @@ async function enter() {
     localStorage.removeItem("token");
     return askForToken("That is no token. It has three parts with dots between them, such as eyJhbGci....eyJzdWIi....c2lnbmVk.");
   }
-  element("enter").hidden = true;
-  element("lists").hidden = false;
   // One database for each user: whoever signs in next must not find the data of the last.
   client = await SyncClient.open({ url: "", app, token: () => localStorage.getItem("token") ?? "", store: await IndexedDbStore.open(`${app}-${user}`) });
+  element("enter").hidden = true;
+  element("lists").hidden = false;
   client.on("status", showStatus);
   client.on("rejected", showRejections);
   client.on("left", (spaces) => {
@@ -253,3 +250,7 @@ async function call(method, path, body) {
   if (!response.ok) throw new Error(answer.detail ?? `The server answered ${response.status}.`);
   return answer;
 }
+
+// Last: what is shown now has its listeners, so no form goes to the server as a page.
+if (localStorage.getItem("token") === null) askForToken();
+else await enter();

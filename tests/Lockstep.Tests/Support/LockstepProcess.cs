@@ -13,7 +13,7 @@ namespace Lockstep.Tests.Support;
 internal sealed partial class LockstepProcess : IAsyncDisposable
 {
     private const int SigTerm = 15;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly string[] Settings = ["LOCKSTEP_", "CALDAV_", "OTEL_", "ASPNETCORE_"];
 
     private readonly ConcurrentQueue<string> output = new();

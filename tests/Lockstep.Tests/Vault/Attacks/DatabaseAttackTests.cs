@@ -75,7 +75,7 @@ public sealed class DatabaseAttackTests(LockstepApp app) : IClassFixture<Lockste
             }
         }
         // And by HTTP the name is free for everybody else.
-        await app.As("sql-attacker").StoreAsync("victims", "my-own-value");
+        await app.As("sql-namesake").StoreAsync("victims", "my-own-value");
     }
 
     [Fact]

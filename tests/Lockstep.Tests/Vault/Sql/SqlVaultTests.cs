@@ -140,9 +140,9 @@ public abstract class SqlVaultTests(PostgresServer postgres) : IAsyncLifetime
         (await Scalar(service, "SELECT lockstep.admit_vault_secret($1, $2, NULL)", secret, user)).ShouldBe(true);
         await Scalar(admin, Insert, integration, user, secret);
 
-        (await Scalar(service, "SELECT lockstep.retrieve_for_integration($1, $2)", integration, Key)).ShouldBe("a password");
+        (await Scalar(service, "SELECT r.secret || ' of version ' || r.version FROM lockstep.retrieve_for_integration($1, $2) r", integration, Key)).ShouldBe("a password of version 1");
         (await Refusal(service, "SELECT lockstep.retrieve_for_integration($1, '')", integration)).ShouldBe("55000");
-        (await Scalar(service, "SELECT lockstep.retrieve_for_integration($1, $2)", Guid.CreateVersion7(), Key)).ShouldBe(DBNull.Value);
+        (await Scalar(service, "SELECT r.secret FROM lockstep.retrieve_for_integration($1, $2) r", Guid.CreateVersion7(), Key)).ShouldBeNull();
         (await Scalar(service, "SELECT count(*) FROM vault.vault_access_log WHERE secret_id = $1 AND integration_id = $2", secret, integration)).ShouldBe(1L);
     }
 
