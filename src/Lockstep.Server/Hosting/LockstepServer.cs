@@ -80,6 +80,9 @@ internal sealed class LockstepServer : IAsyncDisposable
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = 1 << 20;
+            // A cursor of change sync grows with the caller's spaces, by 48 characters each: room for a thousand in an address or a header.
+            kestrel.Limits.MaxRequestLineSize = 64 * 1024;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 128 * 1024;
         });
         builder.Logging.ClearProviders().AddSimpleConsole(console =>
         {
@@ -102,6 +105,9 @@ internal sealed class LockstepServer : IAsyncDisposable
         app.UseExceptionHandler();
         app.UseStatusCodePages(BareStatus);
         app.UseRouting();
+        // Before the token and the limits: a preflight has no token, and a refusal must be readable by the page too.
+        if (settings.CorsOrigins.Count > 0)
+            app.UseCors();
         app.UseAuthentication();
         app.UseRateLimiter();
         app.Use(TokenScopeCheck.Require);
@@ -117,6 +123,7 @@ internal sealed class LockstepServer : IAsyncDisposable
     private static void AddGround(IServiceCollection services, Settings settings, StartedDatabase database)
     {
         services.AddSingleton(TimeProvider.System).AddSingleton(database.Database).AddSingleton(settings.Jwt);
+        services.AddOrigins(settings.CorsOrigins);
         services.AddSingleton(new OutboundGuard(settings.OutboundAllow));
         services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>().AddSingleton<SignInBrake>()
             .AddSingleton<ApiTokenLookup>().AddSingleton<ApiTokenStore>();

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
 using Lockstep.Crypto;
@@ -29,6 +30,9 @@ internal sealed record Settings(
 
     /// <summary>Transit and the rest; the local ring alone when nothing is set.</summary>
     public KeyProviderOptions KeyProviders { get; init; } = new();
+
+    /// <summary>Origins whose pages may call the API from a browser; none by default.</summary>
+    public IReadOnlySet<string> CorsOrigins { get; init; } = FrozenSet<string>.Empty;
 
     /// <summary>How long an edit waits for others before it is written to its calendar.</summary>
     public TimeSpan PushDelay { get; init; } = TimeSpan.FromSeconds(1);
@@ -67,6 +71,7 @@ internal sealed record Settings(
             RemindBefore = ReadReminders(environment, faults),
             KeyProviders = KeyProviderSettings.Read(environment, KeysFrom(environment, directory), faults),
             BookingLimit = ReadNumber(environment, "LOCKSTEP_BOOKING_LIMIT", BookingOptions.Standard, 1, 1_000_000, faults),
+            CorsOrigins = Origins.Parse(environment(Origins.Setting), faults),
             PushDelay = TimeSpan.FromSeconds(ReadNumber(environment, "LOCKSTEP_PUSH_DELAY", 1, 0, 86_400, faults)),
         };
         faults.AddRange(settings.Jwt.Validate());

@@ -53,10 +53,11 @@ public sealed class SettingsTests : IDisposable
             ["LOCKSTEP_JWT_SECRET"] = "too-short-secret",
             ["LOCKSTEP_RATE_LIMIT"] = "plenty",
             ["LOCKSTEP_OUTBOUND_ALLOW"] = "no port here",
+            ["LOCKSTEP_CORS_ORIGINS"] = "*",
             ["LOCKSTEP_URLS"] = "ftp://example.com",
             ["LOCKSTEP_SQL_VAULT_KEY"] = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=,dG9vIHNob3J0",
         }));
-        foreach (var named in new[] { "LOCKSTEP_MASTER_KEYS", "LOCKSTEP_JWT_SECRET", "LOCKSTEP_RATE_LIMIT", "LOCKSTEP_OUTBOUND_ALLOW", "LOCKSTEP_SQL_VAULT_KEY", "--urls" })
+        foreach (var named in new[] { "LOCKSTEP_MASTER_KEYS", "LOCKSTEP_JWT_SECRET", "LOCKSTEP_RATE_LIMIT", "LOCKSTEP_OUTBOUND_ALLOW", "LOCKSTEP_CORS_ORIGINS", "LOCKSTEP_SQL_VAULT_KEY", "--urls" })
             refused.Message.ShouldContain(named);
         refused.Message.ShouldNotContain("bm90IGEga2V5");
         refused.Message.ShouldNotContain("too-short-secret");

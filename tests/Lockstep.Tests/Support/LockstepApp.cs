@@ -39,6 +39,8 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
 
     internal KeyProviderOptions KeyProviders { get; set; } = new();
 
+    internal IReadOnlySet<string> CorsOrigins { get; set; } = new HashSet<string>();
+
     internal int RateLimit { get; set; } = 1_000_000;
 
     internal int BookingLimit { get; set; } = 1_000_000;
@@ -157,6 +159,7 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
             KeyProviders = KeyProviders,
             PushDelay = PushDelay,
             BookingLimit = BookingLimit,
+            CorsOrigins = CorsOrigins,
             BulkReads = BulkReads,
         };
         server = await LockstepServer.Start(settings, _ => null, _ => { }, CancellationToken.None);
