@@ -7,6 +7,7 @@ import { formatTime } from "./field-time.js";
 import { Keys } from "./keys.js";
 import { newId } from "./envelope.js";
 import { LiveStream } from "./live.js";
+import { Reading } from "./reading.js";
 import { Replica, type Applied, type LocalChange, type View } from "./replica.js";
 import { backoff, sleep, usualRetry, type RetryOptions } from "./retry.js";
 import type { RecordKey, Rejection } from "./store.js";
@@ -33,7 +34,7 @@ export class SyncClient {
   private current: SyncStatus = { phase: "stopped", live: false, unsent: 0, error: null, syncedAt: null };
 
   private constructor(private readonly options: SyncOptions, private readonly replica: Replica) {
-    const collections = options.collections === undefined ? "" : `&collections=${options.collections.map(encodeURIComponent).join(",")}`;
+    const reading = new Reading(options.collections);
     const now = options.now ?? Date.now;
     const transport = new Transport(
       `${options.url.replace(/\/$/, "")}/v1/sync/${options.app}/`, options.token, options.fetch ?? ((input, init) => globalThis.fetch(input, init)), now, (offset) => this.onServerTime(offset));
@@ -42,8 +43,8 @@ export class SyncClient {
       void this.refresh(message.keys);
     });
     const applied = (what: Applied): void => this.onApplied(what);
-    this.exchange = new Exchange(replica, transport, collections, { applied, rejected: (rejections) => void this.refused(rejections).then((edits) => this.events.emit("rejected", edits)) });
-    this.stream = new LiveStream(replica, transport, collections, { applied, connected: () => this.say({ live: true }) });
+    this.exchange = new Exchange(replica, transport, reading, { applied, rejected: (rejections) => void this.refused(rejections).then((edits) => this.events.emit("rejected", edits)) });
+    this.stream = new LiveStream(replica, transport, reading, { applied, connected: () => this.say({ live: true }) });
     this.keys = new Keys(options.app, options.store, replica, options.seal ?? (() => true), (changes) => this.keep(changes));
     this.waits = options.retry ?? usualRetry;
   }

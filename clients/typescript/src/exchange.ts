@@ -1,3 +1,4 @@
+import type { Reading } from "./reading.js";
 import type { Applied, Replica } from "./replica.js";
 import type { Rejection } from "./store.js";
 import { SyncProblem, type Transport } from "./transport.js";
@@ -19,7 +20,7 @@ export function isReset(error: unknown): boolean {
 
 /** Sends what is unsent, then reads what is new. Run by one tab at a time. */
 export class Exchange {
-  constructor(private readonly replica: Replica, private readonly transport: Transport, private readonly collections: string, private readonly events: ExchangeEvents) {}
+  constructor(private readonly replica: Replica, private readonly transport: Transport, private readonly reading: Reading, private readonly events: ExchangeEvents) {}
 
   /** @throws SyncProblem, Unreachable: nothing is lost, call again later */
   async run(signal: AbortSignal): Promise<void> {
@@ -68,8 +69,7 @@ export class Exchange {
 
   private async page(generation: number, signal: AbortSignal): Promise<boolean> {
     const { cursor } = await this.replica.meta();
-    const path = `pull?limit=${pageLimit}${this.collections}${cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`}`;
-    const page = readPage(await this.transport.text({ method: "GET", path, signal }));
+    const page = readPage(await this.transport.text({ ...this.reading.call("pull", cursor, pageLimit), signal }));
     const applied = await this.replica.apply(page, generation);
     if (applied !== null) this.events.applied(applied);
     return applied !== null && page.hasMore;

@@ -123,16 +123,17 @@ export function parseJson(text: string): Json {
   return parsed;
 }
 
-/** One text for each value: compact, members by length of their UTF-8 and then by its bytes (as jsonb keeps them), digits as they are. */
+/** One text for each value: compact, members by length of their UTF-8 and then by its bytes (as jsonb keeps them), digits as they are, texts
+ * as `JSON.stringify` writes them. */
 export function canonicalJson(value: Json): string {
   if (value === null || typeof value === "boolean") return String(value);
   if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
   if (typeof value === "bigint") return value.toString();
-  if (typeof value === "string") return quote(value);
+  if (typeof value === "string") return JSON.stringify(value);
   if (value instanceof JsonNumber) return value.text;
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   const members = Object.entries(value as { [name: string]: Json });
-  return `{${members.sort(byJsonbOrder).map(([name, member]) => `${quote(name)}:${canonicalJson(member)}`).join(",")}}`;
+  return `{${members.sort(byJsonbOrder).map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(",")}}`;
 }
 
 /** The canonical text of anything that `JSON.stringify` takes, and of bigints.
@@ -199,18 +200,6 @@ function plain(value: Json): Json {
       if (read !== member) Object.defineProperty(value, name, { value: read, enumerable: true, configurable: true, writable: true });
     }
   return value;
-}
-
-// The escapes of the server: upper-case hex, none that JSON does not ask for.
-function quote(text: string): string {
-  return JSON.stringify(text).replace(/\\u[0-9a-f]{4}/g, (escape, offset: number, whole: string) =>
-    countBackslashes(whole, offset) % 2 === 0 ? `\\u${escape.slice(2).toUpperCase()}` : escape);
-}
-
-function countBackslashes(text: string, before: number): number {
-  let count = 0;
-  while (text[before - 1 - count] === "\\") count++;
-  return count;
 }
 
 const utf8 = new TextEncoder();

@@ -1,4 +1,5 @@
 import { isReset } from "./exchange.js";
+import type { Reading } from "./reading.js";
 import type { Applied, Replica } from "./replica.js";
 import { readEvents } from "./sse.js";
 import { SyncProblem, Unreachable, type Transport } from "./transport.js";
@@ -14,7 +15,7 @@ export interface LiveEvents {
 
 /** One connection to the stream, from where the replica stands. */
 export class LiveStream {
-  constructor(private readonly replica: Replica, private readonly transport: Transport, private readonly collections: string, private readonly events: LiveEvents) {}
+  constructor(private readonly replica: Replica, private readonly transport: Transport, private readonly reading: Reading, private readonly events: LiveEvents) {}
 
   /** Follows until the stream ends, which it does with the token that opened it, or when the server stops or finds the reader too slow.
    * @returns `reset`: pull first, the cursor led nowhere. `ended`: connect again; what came before is kept.
@@ -32,9 +33,8 @@ export class LiveStream {
     try {
       signal.throwIfAborted();
       const response = await this.transport.send({
-        method: "GET",
-        path: `stream?${this.collections.slice(1)}`,
-        headers: { accept: "text/event-stream", ...(cursor === null ? {} : { "last-event-id": cursor }) },
+        ...this.reading.call("stream", cursor),
+        headers: { accept: "text/event-stream" },
         signal: ear.signal,
       });
       if (response.body === null) throw new Unreachable("The stream has no body.");

@@ -128,7 +128,7 @@ export class Replica {
         if (result.code === "clock_skew" && entry.at !== null) skewed.push(entry);
         else refused.push(await this.reject(tx, entry, result.code, result.detail));
       }
-      if (skewed.length > 0) await this.restamp(tx, skewed, results.map(serverTimeOf).find((time) => time !== null) ?? null);
+      if (skewed.length > 0) await this.restamp(tx, skewed, results.find((result) => result.serverTime !== null)?.serverTime ?? null);
       return refused;
     });
   }
@@ -282,12 +282,6 @@ export class Replica {
     }
     await tx.putMeta({ ...meta, clock: known ? clock : meta.clock, clockOffset: meta.clockOffset ?? (told === null ? null : Math.round(told - this.now())) });
   }
-}
-
-/** A refusal for its clock carries the server's time. */
-function serverTimeOf(result: PushResult): number | null {
-  const time = result.code === "clock_skew" ? /\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(result.detail) : null;
-  return time === null ? null : Date.parse(time[0]);
 }
 
 function stateOf(entry: OutboxEntry, meta: StoreMeta): RecordState {

@@ -29,6 +29,8 @@ export interface PushResult {
   readonly status: "applied" | "superseded" | "rejected" | "duplicate";
   readonly code: string;
   readonly detail: string;
+  /** Milliseconds since 1970, with `clock_skew`; else null. */
+  readonly serverTime: number | null;
 }
 
 type Members = { readonly [name: string]: Json };
@@ -51,6 +53,7 @@ export function readResults(text: string): PushResult[] {
       status: string(result["status"]) as PushResult["status"],
       code: typeof result["code"] === "string" ? result["code"] : "",
       detail: typeof result["detail"] === "string" ? result["detail"] : "",
+      serverTime: typeof result["serverTime"] === "string" ? time(result["serverTime"], "").ms : null,
     };
   });
 }
@@ -87,7 +90,8 @@ function readChange(change: Members): WireChange {
     if (compareTimes(at, latest) > 0) latest = at;
   }
   const deletedAt = typeof change["deletedAt"] === "string" ? time(change["deletedAt"], change["deletedBy"]) : null;
-  // A write without fields has no time on the wire: it is known to be later than the delete beside it, and nothing more.
+  if (typeof change["writtenAt"] === "string") latest = time(change["writtenAt"], change["writtenBy"]);
+  // The log of an older server says nothing of a write without fields: it is known to be later than the delete beside it, and nothing more.
   const writtenAt = change["op"] === "delete" ? null : latest ?? (deletedAt === null ? fieldTime(0, 1, "") : { ...deletedAt, counter: deletedAt.counter + 1 });
   return {
     space: spaceOf(typeof change["spaceId"] === "string" ? change["spaceId"] : ""),

@@ -32,6 +32,7 @@ export function answer(status: number, body: unknown, headers: Record<string, st
 export const emptyPage = { changes: [], cursor: "c1", hasMore: false, removedScopes: [] };
 
 interface Sent {
+  readonly method: string;
   readonly path: string;
   readonly headers: Headers;
   readonly body: { readonly clientId: string; readonly mutations: readonly { readonly id: number; readonly recordId: string }[] } | null;
@@ -45,7 +46,7 @@ export class FakeServer {
 
   readonly fetch: typeof fetch = async (input, init) => {
     const url = new URL(String(input));
-    const sent: Sent = { path: url.pathname, headers: new Headers(init?.headers), body: init?.body ? (JSON.parse(String(init.body)) as Sent["body"]) : null };
+    const sent: Sent = { method: init?.method ?? "GET", path: url.pathname, headers: new Headers(init?.headers), body: init?.body ? (JSON.parse(String(init.body)) as Sent["body"]) : null };
     this.sent.push(sent);
     return url.pathname.endsWith("/push") ? this.reply(sent) : this.page();
   };

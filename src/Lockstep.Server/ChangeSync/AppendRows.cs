@@ -9,7 +9,7 @@ internal sealed class AppendRows
     private readonly List<Row> rows = [];
 
     public void Add(RecordKey key, long seq, Instant at, RecordDelta delta, Change change, string? label) =>
-        rows.Add(new Row(key, seq, at, delta, change, label, StateText.Data(delta.State), StateText.Times(delta.State)));
+        rows.Add(new Row(key, seq, at, delta, change, label, StateText.Data(delta.State), StateText.ChangeTimes(delta.State)));
 
     public Statement Append(IReadOnlyList<(LockedScope Scope, long Before)> scopes, IReadOnlyList<KeyValuePair<RecordKey, TrackedRecord>> records)
     {

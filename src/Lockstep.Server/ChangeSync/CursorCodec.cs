@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Lockstep.Server.Tenancy;
 
 namespace Lockstep.Server.ChangeSync;
@@ -24,33 +23,35 @@ internal enum CursorFault
     /// <summary>Not a cursor of ours at all.</summary>
     Malformed,
 
-    /// <summary>Of another user, app or set of collections, or signed by a key that is gone.</summary>
+    /// <summary>Of another user, app or set of collections, of a former form, or signed by a key that is gone.</summary>
     Foreign,
 }
 
-/// <summary>Cursors as text: base64url of version, HMAC-SHA256 cut to 16 bytes, and the positions.</summary>
+/// <summary>Cursors as text: base64url of version, HMAC-SHA256 cut to 16 bytes, and the positions. 48 characters a space, where it is
+/// named by its id.</summary>
 internal sealed class CursorCodec(CursorKey key)
 {
-    private const byte Version = 1;
+    /// <summary>1 wrote the positions as JSON, 140 characters a space: too long for a request line from 57 spaces on.</summary>
+    private const byte Former = 1;
+
+    private const byte Version = 2;
     private const int TagSize = 16;
 
     /// <param name="binding">What the cursor counts through; part of the signature, not of the text.</param>
     public string Write(SyncCursor cursor, UserId user, string binding)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(cursor.Scopes.Select(scope =>
-            new Entry(scope.Key, scope.Value.Seq, scope.Value.Epoch, scope.Value.Space)));
+        var body = CursorBytes.Write(cursor);
         return Base64Url.EncodeToString([Version, .. Tag(body, user, binding), .. body]);
     }
 
     public (SyncCursor? Cursor, CursorFault Fault) Read(string text, UserId user, string binding)
     {
-        if (!Base64Url.IsValid(text) || Base64Url.DecodeFromChars(text) is not [Version, ..] bytes || bytes.Length <= TagSize)
+        if (!Base64Url.IsValid(text) || Base64Url.DecodeFromChars(text) is not { Length: > TagSize } bytes || bytes[0] is not (Version or Former))
             return (null, CursorFault.Malformed);
         var body = bytes[(1 + TagSize)..];
-        if (!CryptographicOperations.FixedTimeEquals(Tag(body, user, binding), bytes.AsSpan(1, TagSize)))
+        if (bytes[0] == Former || !CryptographicOperations.FixedTimeEquals(Tag(body, user, binding), bytes.AsSpan(1, TagSize)))
             return (null, CursorFault.Foreign);
-        var entries = JsonSerializer.Deserialize<List<Entry>>(body)!;
-        return (new SyncCursor(entries.ToDictionary(entry => entry.S, entry => new ScopePosition(entry.N, entry.E, entry.L))), CursorFault.None);
+        return CursorBytes.Read(body) is { } cursor ? (cursor, CursorFault.None) : (null, CursorFault.Foreign);
     }
 
     private byte[] Tag(byte[] body, UserId user, string binding)
@@ -61,7 +62,4 @@ internal sealed class CursorCodec(CursorKey key)
         byte[] signed = [Version, .. user.Value.ToByteArray(), .. length, .. bound, .. body];
         return HMACSHA256.HashData(key.Value, signed)[..TagSize];
     }
-
-    // One letter each: a cursor travels in a query string.
-    private sealed record Entry(Guid S, long N, int E, string L);
 }

@@ -1,11 +1,14 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Lockstep.Server.ChangeSync;
 
-/// <summary>JSON values as one text each: compact, members in jsonb's order, numbers digit for digit as they came.</summary>
+/// <summary>JSON values as one text each: compact, members in jsonb's order, numbers digit for digit as they came, and in strings nothing
+/// escaped that need not be, as ECMAScript and RFC 8785 (section 3.2.2.2) write them. The encoders of .NET escape what they do not know
+/// to be harmless, which differs between its versions; texts that decide a tie must not.</summary>
 internal static class JsonText
 {
     /// <summary>numeric holds 131,072 digits before the point and 16,383 after it (PostgreSQL manual, 8.1); far less is plenty.</summary>
@@ -13,15 +16,17 @@ internal static class JsonText
 
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
+    private static readonly SearchValues<char> Escaped = SearchValues.Create(['"', '\\', .. Enumerable.Range(0, 0x20).Select(c => (char)c)]);
+
+    /// <param name="value">Storable, see <see cref="IsStorable(JsonElement)"/>.</param>
     public static string Of(JsonElement value)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer, Compact))
-            Write(writer, value);
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+        var text = new StringBuilder();
+        Write(text, value);
+        return text.ToString();
     }
 
-    /// <summary>A JSON text built by <paramref name="write"/>.</summary>
+    /// <summary>A JSON text built by <paramref name="write"/>, for jsonb, which undoes the escapes.</summary>
     public static string Build(Action<Utf8JsonWriter> write)
     {
         var buffer = new ArrayBufferWriter<byte>();
@@ -95,31 +100,77 @@ internal static class JsonText
         }
     }
 
-    private static void Write(Utf8JsonWriter writer, JsonElement value)
+    private static void Write(StringBuilder text, JsonElement value)
     {
         switch (value.ValueKind)
         {
             case JsonValueKind.Object:
-                writer.WriteStartObject();
-                foreach (var (name, _, member) in value.EnumerateObject()
+                var members = value.EnumerateObject()
                     .Select(member => (member.Name, Bytes: Encoding.UTF8.GetBytes(member.Name), member.Value))
-                    .OrderBy(member => member.Bytes, JsonbOrder))
+                    .OrderBy(member => member.Bytes, JsonbOrder);
+                var opening = '{';
+                foreach (var (name, _, member) in members)
                 {
-                    writer.WritePropertyName(name);
-                    Write(writer, member);
+                    text.Append(opening);
+                    Quote(text, name);
+                    text.Append(':');
+                    Write(text, member);
+                    opening = ',';
                 }
-                writer.WriteEndObject();
+                text.Append(opening == '{' ? "{}" : "}");
                 break;
             case JsonValueKind.Array:
-                writer.WriteStartArray();
+                var before = '[';
                 foreach (var item in value.EnumerateArray())
-                    Write(writer, item);
-                writer.WriteEndArray();
+                {
+                    text.Append(before);
+                    Write(text, item);
+                    before = ',';
+                }
+                text.Append(before == '[' ? "[]" : "]");
+                break;
+            case JsonValueKind.String:
+                Quote(text, value.GetString()!);
                 break;
             default:
-                value.WriteTo(writer);
+                text.Append(value.GetRawText());
                 break;
         }
+    }
+
+    private static void Quote(StringBuilder text, ReadOnlySpan<char> plain)
+    {
+        text.Append('"');
+        for (var at = plain.IndexOfAny(Escaped); at >= 0; at = plain.IndexOfAny(Escaped))
+        {
+            text.Append(plain[..at]).Append('\\');
+            switch (plain[at])
+            {
+                case '\b':
+                    text.Append('b');
+                    break;
+                case '\t':
+                    text.Append('t');
+                    break;
+                case '\n':
+                    text.Append('n');
+                    break;
+                case '\f':
+                    text.Append('f');
+                    break;
+                case '\r':
+                    text.Append('r');
+                    break;
+                case < ' ' and var control:
+                    text.Append(CultureInfo.InvariantCulture, $"u{(int)control:x4}");
+                    break;
+                default:
+                    text.Append(plain[at]);
+                    break;
+            }
+            plain = plain[(at + 1)..];
+        }
+        text.Append(plain).Append('"');
     }
 
     // jsonb keeps members by length, then by bytes, so a text read back equals the text that went in.

@@ -11,7 +11,7 @@ internal sealed record PullRequest(
     string App, SyncCursor? Cursor, IReadOnlyCollection<string>? Collections, int Limit, Instant? After = null, string? NotBy = null);
 
 /// <summary>One change as it stands in the log.</summary>
-/// <param name="State">The fields that won and the delete if there is one, for <see cref="ConflictRule"/>.</param>
+/// <param name="State">The fields that won and the delete if there is one, for <see cref="ConflictRule"/>; written at, where the fields do not say it.</param>
 internal sealed record LoggedChange(
     Guid EventId,
     string Table,

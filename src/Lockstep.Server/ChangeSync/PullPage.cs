@@ -125,7 +125,7 @@ internal static class PullPage
             row.GetInstant(22)));
 
     private static RecordState StateOf(NpgsqlDataReader row) =>
-        new(StateText.Fields(row.GetString(13), row.GetString(14)), null, StateText.Time(row.GetStringOrNull(15)));
+        new(StateText.Fields(row.GetString(13), row.GetString(14)), StateText.WrittenAt(row.GetString(14)), StateText.Time(row.GetStringOrNull(15)));
 
     private sealed record ScopeRow(
         Guid Id, long Head, Instant HeadAt, long Floor, int Epoch, string Space, long Since, long Available);

@@ -1,3 +1,5 @@
+using NodaTime;
+
 namespace Lockstep.Server.ChangeSync;
 
 /// <summary>A change with the number that its client gave it.</summary>
@@ -14,7 +16,8 @@ internal abstract record PushOutcome
     private PushOutcome() { }
 
     /// <summary>Committed. A mutation that was known already has the result of its first time.</summary>
-    public sealed record Stored(IReadOnlyList<Receipt> Receipts) : PushOutcome;
+    /// <param name="Now">The database's clock in this push; null when none of its spaces is the caller's.</param>
+    public sealed record Stored(IReadOnlyList<Receipt> Receipts, Instant? Now) : PushOutcome;
 
     /// <summary>Nothing stored: mutations before these are missing.</summary>
     public sealed record Gap(long Expected) : PushOutcome;

@@ -25,6 +25,6 @@ internal sealed record RecordDelta(ChangeOp Op, RecordState State)
             return new RecordDelta(ChangeOp.Update, after);
         var changed = after.Fields.RemoveRange(
             after.Fields.Where(field => before.Fields.TryGetValue(field.Key, out var old) && old == field.Value).Select(field => field.Key));
-        return new RecordDelta(ChangeOp.Update, after with { Fields = changed, DeletedAt = null });
+        return new RecordDelta(ChangeOp.Update, after with { Fields = changed, WrittenAt = after.WrittenAt == before.WrittenAt ? null : after.WrittenAt, DeletedAt = null });
     }
 }

@@ -35,6 +35,6 @@ internal sealed class StagedPush(ScopeWriter writer, string app, string clientId
             answer.Add(receipt);
             fresh.Add(receipt);
         }
-        return (new PushOutcome.Stored(answer), [.. writer.Statements(), .. receipts.Store(fresh)]);
+        return (new PushOutcome.Stored(answer, writer.Now == default ? null : writer.Now), [.. writer.Statements(), .. receipts.Store(fresh)]);
     }
 }

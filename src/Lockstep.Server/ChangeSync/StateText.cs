@@ -3,7 +3,8 @@ using System.Text.Json;
 
 namespace Lockstep.Server.ChangeSync;
 
-/// <summary>States as jsonb columns: <c>data</c> {name: value}, <c>field_times</c> {name: [milliseconds, counter, client]}.</summary>
+/// <summary>States as jsonb columns: <c>data</c> {name: value}, <c>field_times</c> {name: [milliseconds, counter, client]}. In a change the
+/// time under the empty name, which no field has, is that of the write itself, where it is later than every field's: an insert without fields.</summary>
 internal static class StateText
 {
     public static string Data(RecordState state) => JsonText.Build(writer =>
@@ -27,6 +28,14 @@ internal static class StateText
         }
         writer.WriteEndObject();
     });
+
+    /// <summary>Of one change in the log.</summary>
+    public static string ChangeTimes(RecordState state) => state.WrittenAt is { } written && state.Fields.Values.All(field => field.At < written)
+        ? Times(state with { Fields = state.Fields.Add("", new FieldValue("null", written)) })
+        : Times(state);
+
+    /// <summary>Of one change in the log, from its <c>field_times</c>; null where its fields say it.</summary>
+    public static FieldTime? WrittenAt(string times) => JsonText.Parse(times).TryGetProperty("", out var written) ? Time(written) : null;
 
     public static string? Time(FieldTime? time) => time is { } given ? JsonText.Build(writer => Write(writer, given)) : null;
 

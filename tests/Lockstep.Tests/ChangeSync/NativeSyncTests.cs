@@ -138,6 +138,36 @@ public sealed class NativeSyncTests(LockstepApp app) : IClassFixture<LockstepApp
     }
 
     [Fact]
+    public async Task A_clock_that_is_too_fast_is_told_the_time_and_told_again_when_it_asks_again()
+    {
+        var client = app.As("uma");
+        var change = Mutation(1, "r", new { v = Field(1, "2099-01-01T00:00:00Z") });
+        for (var i = 0; i < 2; i++)
+        {
+            var before = TimeProvider.System.GetUtcNow();
+            var result = (await client.TryPush("todo", "c", change, Mutation(2, "s", new { v = new { value = 1 } })).ShouldBeAsync(HttpStatusCode.OK))["results"]!.AsArray();
+            result[0]!.Text("code").ShouldBe("clock_skew");
+            DateTimeOffset.Parse(result[0]!.Text("serverTime"), System.Globalization.CultureInfo.InvariantCulture)
+                .ShouldBeInRange(before.AddSeconds(-5), TimeProvider.System.GetUtcNow().AddSeconds(5));
+            result[1]!.AsObject().ContainsKey("serverTime").ShouldBeFalse();
+        }
+    }
+
+    [Fact]
+    public async Task A_write_without_fields_says_when_it_was_and_by_whom()
+    {
+        var client = app.As("vic");
+        await client.Push("todo", "c", Mutation(1, "bare", op: "insert", at: "2026-03-01T09:00:00.000Z"), Mutation(2, "full", new { v = Field(1, "2026-03-01T09:00:00.000Z") }, op: "insert"));
+        var (changes, cursor) = await client.PullAll("todo");
+        changes[0].Text("writtenAt").ShouldBe("2026-03-01T09:00:00.000Z");
+        changes[0].Text("writtenBy").ShouldBe("c");
+        changes[1].AsObject().ContainsKey("writtenAt").ShouldBeFalse(); // Its field says it.
+        (await client.Push("todo", "c", Mutation(3, "bare", op: "delete", at: "2026-03-01T08:59:59.999Z"))).ShouldBe(["applied"]);
+        var kept = (await client.PullAll("todo", cursor)).Changes.ShouldHaveSingleItem();
+        (kept.Text("op"), kept.Text("writtenAt")).ShouldBe(("insert", "2026-03-01T09:00:00.000Z"));
+    }
+
+    [Fact]
     public async Task Members_share_a_workspace_and_nobody_else_writes_or_reads_it()
     {
         var (kim, lea, max) = (app.As("kim"), app.As("lea"), app.As("max"));

@@ -60,7 +60,8 @@ internal sealed class SharpPeer(HttpClient http, string app, string clientId, lo
         var fields = change["fields"]!.AsObject().Select(field => KeyValuePair.Create(field.Key, new FieldValue(
             JsonText.Of(JsonText.Parse(field.Value!["value"]?.ToJsonString() ?? "null")), Time(field.Value.Text("at"), field.Value.Text("clientId"))))).ToList();
         FieldTime? deleted = change["deletedAt"] is { } at ? Time(at.GetValue<string>(), change.Text("deletedBy")) : null;
-        FieldTime? written = change.Text("op") == "delete" ? null : fields.Max(field => field.Value.At);
+        FieldTime? written = change.Text("op") == "delete" ? null
+            : change["writtenAt"] is { } alone ? Time(alone.GetValue<string>(), change.Text("writtenBy")) : fields.Max(field => field.Value.At);
         var key = (change["spaceId"]?.GetValue<string>() ?? "", change.Text("recordId"));
         records[key] = ConflictRule.Merge(MergeKind.Fields, records.GetValueOrDefault(key, RecordState.Nothing), new RecordState(RecordState.NoFields.AddRange(fields), written, deleted));
         foreach (var seen in fields.Select(field => field.Value.At).Concat(deleted is { } end ? [end] : []))

@@ -140,3 +140,48 @@ test("subscribers hear the records now and after each change", async () => {
   await client.insert("items", { x: 2 });
   assert.equal(heard.at(-1), 1);
 });
+
+test("a long cursor goes in a body, a short one in the address", async () => {
+  const server = new FakeServer();
+  server.page = () => answer(200, { ...emptyPage, cursor: "c".repeat(24_000) });
+  const { client } = await server.client({ collections: ["items", "a/b"] });
+  await client.sync();
+  await client.sync();
+  await client.sync();
+  assert.deepEqual(server.sent.map(({ method }) => method), ["GET", "POST", "POST"]);
+  assert.deepEqual(server.sent[1]!.body, { cursor: "c".repeat(24_000), collections: ["items", "a/b"], limit: 1000 });
+});
+
+test("a clock that is refused takes the server's time from the refusal", async () => {
+  const server = new FakeServer();
+  const serverTime = "2026-03-01T09:00:00.000Z";
+  let refusals = 0;
+  const stamped: string[] = [];
+  server.reply = (sent) => {
+    const mutations = sent.body!.mutations as unknown as { id: number; fields: { x: { at: string } } }[];
+    stamped.push(mutations[0]!.fields.x.at);
+    return refusals++ === 0
+      ? answer(200, { results: mutations.map(({ id }) => ({ id, status: "rejected", code: "clock_skew", detail: "Set the clock.", serverTime })) })
+      : server.applied(sent);
+  };
+  const { client } = await server.client({ now: () => Date.parse(serverTime) + 3_600_000 });
+  await client.insert("items", { x: 1 });
+  await client.sync();
+  await client.sync();
+  assert.equal(client.status.unsent, 0);
+  assert.match(stamped[0]!, /^2026-03-01T10:00/);
+  assert.match(stamped[1]!, /^2026-03-01T09:00/);
+});
+
+test("a write without fields has the time that the server tells", async () => {
+  const server = new FakeServer();
+  const page = (changes: object[]) => answer(200, { ...emptyPage, changes });
+  const change = { table: "items", recordId: "r", op: "insert", fields: {}, schemaVersion: 1, author: "u" };
+  server.page = () => page([{ ...change, writtenAt: "2026-03-01T09:00:00.000Z-0002", writtenBy: "other" }]);
+  const { client } = await server.client();
+  await client.sync();
+  assert.equal((await client.get("items", "r"))!.writtenAt, "2026-03-01T09:00:00.000Z-0002");
+  server.page = () => page([{ ...change, op: "delete", deletedAt: "2026-03-01T08:00:00.000Z", deletedBy: "other" }]);
+  await client.sync();
+  assert.notEqual(await client.get("items", "r"), undefined);
+});

@@ -24,7 +24,11 @@ internal static class NativeEndpoints
             .ProducesProblem(400).ProducesProblem(409).ProducesProblem(413).ProducesProblem(422);
         group.MapGet("/pull", Pull).WithName("pullChanges").WithSummary("What has changed since a cursor")
             .ProducesProblem(400).ProducesProblem(409).ProducesProblem(410).ProducesProblem(422);
+        group.MapPost("/pull", PullLong).WithName("pullChangesByPost").WithSummary("The same for a cursor too long for an address: some proxies take 8 KB, 150 spaces")
+            .ProducesProblem(400).ProducesProblem(409).ProducesProblem(410).ProducesProblem(422);
         group.MapGet("/stream", Stream).WithMetadata(new EndsWithServer()).WithName("streamChanges").WithSummary("The same as it happens, as server-sent events")
+            .Produces<NativePullAnswer>(200, "text/event-stream").ProducesProblem(400).ProducesProblem(409).ProducesProblem(410).ProducesProblem(422);
+        group.MapPost("/stream", StreamLong).WithMetadata(new EndsWithServer()).WithName("streamChangesByPost").WithSummary("The same for a cursor too long for an address or a header")
             .Produces<NativePullAnswer>(200, "text/event-stream").ProducesProblem(400).ProducesProblem(409).ProducesProblem(410).ProducesProblem(422);
     }
 
@@ -59,30 +63,43 @@ internal static class NativeEndpoints
         };
     }
 
-    private static async Task<Results<Ok<NativePullAnswer>, ProblemHttpResult>> Pull(
-        string app, string? cursor, string? collections, int? limit, TenantSession session, NativeReader reader, CancellationToken ct)
+    private static Task<Results<Ok<NativePullAnswer>, ProblemHttpResult>> Pull(
+        string app, string? cursor, string? collections, int? limit, TenantSession session, NativeReader reader, CancellationToken ct) =>
+        ReadPage(app, cursor, Split(collections), limit, session, reader, ct);
+
+    private static Task<Results<Ok<NativePullAnswer>, ProblemHttpResult>> PullLong(
+        string app, NativePull pull, TenantSession session, NativeReader reader, CancellationToken ct) =>
+        ReadPage(app, pull.Cursor, pull.Collections, pull.Limit, session, reader, ct);
+
+    private static async Task<Results<Ok<NativePullAnswer>, ProblemHttpResult>> ReadPage(
+        string app, string? cursor, string[]? tables, int? limit, TenantSession session, NativeReader reader, CancellationToken ct)
     {
         if (limit is < 1 or > LargestLimit)
             return Problems.Invalid("limit", $"1 to {LargestLimit}; {UsualLimit} when absent.");
         if (!Names.IsApp(app))
             return Problems.Invalid("app", AppFault);
-        var tables = Split(collections);
         if (!AreTables(tables))
             return Problems.Invalid("collections", TablesFault);
         var (answer, _, problem) = await reader.Read(session, app, cursor, tables, limit ?? UsualLimit, ct);
         return problem is not null ? problem : TypedResults.Ok(answer);
     }
 
-    private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> Stream(
+    private static Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> Stream(
         string app, string? cursor, string? collections, [FromHeader(Name = "Last-Event-ID")] string? lastEventId,
-        TenantSession session, NativeReader reader, HttpContext context, CancellationToken ct)
+        TenantSession session, NativeReader reader, HttpContext context, CancellationToken ct) =>
+        Follow(app, string.IsNullOrEmpty(lastEventId) ? cursor : lastEventId, Split(collections), session, reader, context, ct);
+
+    private static Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> StreamLong(
+        string app, NativePull pull, TenantSession session, NativeReader reader, HttpContext context, CancellationToken ct) =>
+        Follow(app, pull.Cursor, pull.Collections, session, reader, context, ct);
+
+    private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> Follow(
+        string app, string? since, string[]? tables, TenantSession session, NativeReader reader, HttpContext context, CancellationToken ct)
     {
         if (!Names.IsApp(app))
             return Problems.Invalid("app", AppFault);
-        var tables = Split(collections);
         if (!AreTables(tables))
             return Problems.Invalid("collections", TablesFault);
-        var since = string.IsNullOrEmpty(lastEventId) ? cursor : lastEventId;
         // The first page is read before the answer starts, so that a bad cursor is a problem document and not a broken stream.
         var (_, _, problem) = await reader.Read(session, app, since, tables, 1, ct);
         if (problem is not null)
@@ -115,10 +132,14 @@ internal static class NativeEndpoints
     {
         var results = stored.Receipts.ToDictionary(receipt => receipt.Id, receipt => receipt.Result);
         var seen = new HashSet<long>();
+        var now = stored.Now is { } time ? FieldTime.Of(time, "").ToRfc3339() : null;
         return [.. push.Mutations.Select(mutation => seen.Add(mutation.Id)
-            ? new NativeResult(mutation.Id, Name(results[mutation.Id].Status), results[mutation.Id].Code, results[mutation.Id].Detail)
+            ? Answer(mutation.Id, results[mutation.Id], now)
             : new NativeResult(mutation.Id, "duplicate", null, null))];
     }
+
+    private static NativeResult Answer(long id, ChangeResult result, string? now) =>
+        new(id, Name(result.Status), result.Code, result.Detail, result.Code == "clock_skew" ? now : null);
 
     private static string Name(ChangeStatus status) => status switch
     {
@@ -130,7 +151,7 @@ internal static class NativeEndpoints
     private static string[]? Split(string? collections) =>
         string.IsNullOrEmpty(collections) ? null : collections.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    private static bool AreTables(string[]? names) => names is null || names.All(name => Names.IsName(name, Names.LongestTable));
+    private static bool AreTables(string[]? names) => names is null || names.All(name => name is not null && Names.IsName(name, Names.LongestTable));
 
     private static readonly string TablesFault = $"Names with a comma between them, each of {Names.LongestTable} characters at most and no NUL.";
 

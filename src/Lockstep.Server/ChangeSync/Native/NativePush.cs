@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Lockstep.Server.ChangeSync.Native;
 
@@ -26,4 +27,10 @@ internal sealed record NativeField(JsonElement Value, string? At = null);
 internal sealed record NativePushAnswer(IReadOnlyList<NativeResult> Results);
 
 /// <param name="Status">applied, superseded, rejected, or duplicate: the same id twice in one push.</param>
-internal sealed record NativeResult(long Id, string Status, string? Code, string? Detail);
+/// <param name="ServerTime">With <c>clock_skew</c>: the server's time when it gave this answer, also to a repetition; RFC 3339.</param>
+internal sealed record NativeResult(
+    long Id,
+    string Status,
+    string? Code,
+    string? Detail,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ServerTime = null);
