@@ -124,6 +124,24 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
             return new StoreOutcome.Stored(results);
         }, ct));
 
+    /// <summary>Merges changes that bring all their times with them, each for itself. Apps that another slice owns are refused: their records are
+    /// more than their fields.</summary>
+    /// <returns>One result a change, in order.</returns>
+    public Task<IReadOnlyList<ChangeResult>> Merge(TenantSession session, IReadOnlyList<Change> changes, CancellationToken ct) =>
+        Retry(() => session.Transact<IReadOnlyList<ChangeResult>>(async transaction =>
+        {
+            var writer = new ScopeWriter(transaction, ChangeHandlers.None);
+            await transaction.QueryAll(ct, writer.Open(changes));
+            var results = new List<ChangeResult>(changes.Count);
+            foreach (var change in changes)
+                results.Add(handlers.For(change.App) is null
+                    ? await writer.Apply(change, ct)
+                    : ChangeResult.Rejected("app_not_imported", $"The records of app '{change.App}' belong to another part of the server. Import them there."));
+            await transaction.Commit(ct, writer.Statements());
+            transaction.AfterCommit(() => signals.Raise(writer.ChangedScopes));
+            return results;
+        }, ct));
+
     /// <summary>What the caller may see and has not seen; one round trip.</summary>
     public static Task<PullOutcome> Pull(TenantSession session, PullRequest request, CancellationToken ct) =>
         PullPage.Read(session, request, ct);

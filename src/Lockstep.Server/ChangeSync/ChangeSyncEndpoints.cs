@@ -1,3 +1,4 @@
+using Lockstep.Server.ChangeSync.Export;
 using Lockstep.Server.ChangeSync.Mana;
 using Lockstep.Server.ChangeSync.Native;
 using Microsoft.AspNetCore.Routing;
@@ -12,6 +13,8 @@ internal static class ChangeSyncEndpoints
     {
         routes.MapNativeSync();
         routes.MapManaSync();
+        ManaSocket.Map(routes);
+        routes.MapExports();
         var services = routes.ServiceProvider;
         services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(services.GetRequiredService<ScopeSignals>().Close);
     }

@@ -1,3 +1,4 @@
+using Lockstep.Server.ChangeSync.Export;
 using Lockstep.Server.ChangeSync.Mana;
 using Lockstep.Server.ChangeSync.Native;
 using Microsoft.Extensions.DependencyInjection;
@@ -17,9 +18,14 @@ internal static class ChangeSyncServices
         services.AddSingleton<CursorCodec>();
         services.AddSingleton<ScopeSignals>();
         services.AddSingleton<PushGroups>();
+        services.AddSingleton<ScopeTokens>();
+        services.AddHostedService<NodeTalk>();
+        services.AddHostedService<HeadWatch>();
         services.AddSingleton<ChangeLog>();
         services.AddSingleton<NativeReader>();
         services.AddSingleton<ManaReader>();
+        services.AddSingleton<ManaSocket>();
+        services.AddSingleton<RecordImport>();
         return services;
     }
 }

@@ -7,8 +7,13 @@ namespace Lockstep.Server.ChangeSync;
 /// <param name="Limit">Changes a page.</param>
 /// <param name="After">For scopes that the cursor does not know and that the caller was in by then: only what came later.</param>
 /// <param name="NotBy">A client whose own changes are left out; null for none.</param>
+/// <param name="Bytes">Of data and times, so that a page of long strings stays small; a single change may be larger.</param>
 internal sealed record PullRequest(
-    string App, SyncCursor? Cursor, IReadOnlyCollection<string>? Collections, int Limit, Instant? After = null, string? NotBy = null);
+    string App, SyncCursor? Cursor, IReadOnlyCollection<string>? Collections, int Limit, Instant? After = null, string? NotBy = null,
+    int Bytes = PullRequest.UsualBytes)
+{
+    public const int UsualBytes = 4 * 1024 * 1024;
+}
 
 /// <summary>One change as it stands in the log.</summary>
 /// <param name="State">The fields that won and the delete if there is one, for <see cref="ConflictRule"/>; written at, where the fields do not say it.</param>

@@ -11,9 +11,6 @@ namespace Lockstep.Server.ChangeSync;
 /// </remarks>
 internal static class PullPage
 {
-    /// <summary>Of data and times, so that a page of long strings stays small; a single change may be larger.</summary>
-    private const int LargestPage = 4 * 1024 * 1024;
-
     public static async Task<PullOutcome> Read(TenantSession session, PullRequest request, CancellationToken ct)
     {
         var cursor = request.Cursor ?? SyncCursor.Start;
@@ -61,7 +58,7 @@ internal static class PullPage
             request.Collections?.ToArray(),
             request.NotBy,
             request.Limit,
-            LargestPage), ReadRow, ct);
+            request.Bytes), ReadRow, ct);
         return Judge(cursor, rows);
     }
 

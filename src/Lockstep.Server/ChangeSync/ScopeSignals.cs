@@ -1,69 +1,119 @@
 using System.Collections.Concurrent;
+using Lockstep.Server.Tenancy;
 
 namespace Lockstep.Server.ChangeSync;
 
-/// <summary>Wakes the streams of this node when a transaction of this node has committed. A hint: streams look for themselves as well.</summary>
-internal sealed class ScopeSignals
+/// <summary>Wakes the streams of this node: when a transaction of this node has committed, when another node says so, when a look at the heads shows it.</summary>
+internal sealed class ScopeSignals(ScopeTokens tokens)
 {
     private readonly ConcurrentDictionary<ScopeSignalSubscription, byte> subscriptions = new();
+    private readonly ConcurrentDictionary<Guid, byte> dirty = new();
     private volatile bool closed;
 
     /// <summary>This node stops: a stream that went on would hold the stop up, and its client does better with another node.</summary>
     public bool Closed => closed;
 
+    public IReadOnlyCollection<ScopeSignalSubscription> Subscriptions => [.. subscriptions.Keys];
+
+    /// <summary>Released when there is something in <see cref="TakeDirty"/>.</summary>
+    public SemaphoreSlim Told { get; } = new(0, 1);
+
     /// <summary>Subscribe before reading, so that nothing falls between the read and the wait.</summary>
-    public ScopeSignalSubscription Subscribe()
+    /// <param name="user">Whose scopes the look at the heads compares.</param>
+    public ScopeSignalSubscription Subscribe(UserId user)
     {
-        var subscription = new ScopeSignalSubscription(gone => subscriptions.TryRemove(gone, out _));
+        var subscription = new ScopeSignalSubscription(user, tokens, gone => subscriptions.TryRemove(gone, out _));
         subscriptions[subscription] = 0;
         return subscription;
     }
 
     public void Raise(IReadOnlyCollection<Guid> scopes)
     {
+        if (scopes.Count == 0)
+            return;
+        foreach (var scope in scopes)
+            dirty[scope] = 0;
+        Release(Told);
         foreach (var subscription in subscriptions.Keys)
             subscription.Raise(scopes);
+    }
+
+    /// <summary>What committed here since the last call, for the other nodes.</summary>
+    public IReadOnlyList<Guid> TakeDirty()
+    {
+        var taken = dirty.Keys.ToList();
+        taken.ForEach(scope => dirty.TryRemove(scope, out _));
+        return taken;
+    }
+
+    /// <summary>As another node told it.</summary>
+    public void Hear(IReadOnlyCollection<ulong> heard)
+    {
+        foreach (var subscription in subscriptions.Keys)
+            subscription.Hear(heard);
+    }
+
+    public void WakeAll()
+    {
+        foreach (var subscription in subscriptions.Keys)
+            subscription.Wake();
     }
 
     /// <summary>Ends the streams.</summary>
     public void Close()
     {
         closed = true;
-        foreach (var subscription in subscriptions.Keys)
-            subscription.Wake();
-    }
-}
-
-/// <summary>One stream's ear.</summary>
-internal sealed class ScopeSignalSubscription(Action<ScopeSignalSubscription> leave) : IDisposable
-{
-    private readonly SemaphoreSlim raised = new(0, 1);
-    private volatile IReadOnlySet<Guid> scopes = new HashSet<Guid>();
-
-    /// <summary>What to listen for from now on.</summary>
-    public void Follow(IEnumerable<Guid> wanted) => scopes = wanted.ToHashSet();
-
-    public void Raise(IReadOnlyCollection<Guid> changed)
-    {
-        if (changed.Any(scopes.Contains))
-            Wake();
+        WakeAll();
     }
 
-    public void Wake()
+    internal static void Release(SemaphoreSlim once)
     {
         try
         {
-            raised.Release();
+            once.Release();
         }
         catch (SemaphoreFullException)
         {
-            // It has not looked since the last time: once is enough.
+            // Nobody has looked since the last time: once is enough.
         }
         catch (ObjectDisposedException)
         {
             // The stream ended between the look-up and the call.
         }
     }
+}
+
+/// <summary>One stream's ear.</summary>
+internal sealed class ScopeSignalSubscription(UserId user, ScopeTokens tokens, Action<ScopeSignalSubscription> leave) : IDisposable
+{
+    private readonly SemaphoreSlim raised = new(0, 1);
+    private volatile IReadOnlyDictionary<Guid, ulong> scopes = new Dictionary<Guid, ulong>();
+
+    public UserId User => user;
+
+    /// <summary>What the last look at the heads showed; null before the first.</summary>
+    public long? Mark { get; set; }
+
+    /// <summary>What to listen for from now on.</summary>
+    public void Follow(IReadOnlyCollection<Guid> wanted)
+    {
+        if (wanted.Count != scopes.Count || wanted.Any(scope => !scopes.ContainsKey(scope)))
+            scopes = wanted.ToDictionary(scope => scope, tokens.Of);
+    }
+
+    public void Raise(IReadOnlyCollection<Guid> changed)
+    {
+        if (changed.Any(scopes.ContainsKey))
+            Wake();
+    }
+
+    public void Hear(IReadOnlyCollection<ulong> heard)
+    {
+        if (scopes.Values.Any(heard.Contains))
+            Wake();
+    }
+
+    public void Wake() => ScopeSignals.Release(raised);
 
     /// <returns>False when nothing was heard for <paramref name="longest"/>.</returns>
     public Task<bool> Wait(TimeSpan longest, CancellationToken ct) => raised.WaitAsync(longest, ct);

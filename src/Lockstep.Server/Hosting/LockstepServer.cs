@@ -4,6 +4,7 @@ using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Tenancy.ApiTokens;
 using Lockstep.Server.Tenancy.Jwt;
+using Lockstep.Server.Tenancy.Memberships;
 using Lockstep.Server.Vault;
 using Lockstep.Server.Vault.Reveals;
 using Microsoft.AspNetCore.Authentication;
@@ -104,6 +105,7 @@ internal sealed class LockstepServer : IAsyncDisposable
         app.Services.GetRequiredService<PrometheusText>();
         app.UseExceptionHandler();
         app.UseStatusCodePages(BareStatus);
+        app.UseWebSockets();
         app.UseRouting();
         // Before the token and the limits: a preflight has no token, and a refusal must be readable by the page too.
         if (settings.CorsOrigins.Count > 0)
@@ -122,11 +124,15 @@ internal sealed class LockstepServer : IAsyncDisposable
 
     private static void AddGround(IServiceCollection services, Settings settings, StartedDatabase database)
     {
-        services.AddSingleton(TimeProvider.System).AddSingleton(database.Database).AddSingleton(settings.Jwt);
+        services.AddSingleton(TimeProvider.System).AddSingleton(database.Database).AddSingleton(settings.Jwt).AddSingleton(settings.ServiceKey);
         services.AddOrigins(settings.CorsOrigins);
         services.AddSingleton(new OutboundGuard(settings.OutboundAllow));
         services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>().AddSingleton<SignInBrake>()
             .AddSingleton<ApiTokenLookup>().AddSingleton<ApiTokenStore>();
+        services.AddSingleton(provider => new MembershipSource(
+            new MembershipOptions(settings.MembershipsUrl, settings.ServiceKey),
+            new HttpMessageInvoker(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(2), AllowAutoRedirect = false }),
+            provider.GetRequiredService<TimeProvider>())).AddSingleton<MembershipMirror>();
         services.AddSingleton(provider => new JwtVerifier(
             settings.Jwt,
             settings.Jwt.JwksUrl is { } url

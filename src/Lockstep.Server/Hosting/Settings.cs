@@ -5,6 +5,7 @@ using Lockstep.Crypto;
 using Lockstep.Server.Booking;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy.Jwt;
+using Lockstep.Server.Tenancy.Memberships;
 using Lockstep.Server.Vault.Reminders;
 using Lockstep.Server.Vault.Reveals;
 using Lockstep.Server.Vault.Keys;
@@ -33,6 +34,12 @@ internal sealed record Settings(
 
     /// <summary>Origins whose pages may call the API from a browser; none by default.</summary>
     public IReadOnlySet<string> CorsOrigins { get; init; } = FrozenSet<string>.Empty;
+
+    /// <summary>What other services of the operator send to ask for memberships; without one they cannot.</summary>
+    public ServiceKey ServiceKey { get; init; } = new(null);
+
+    /// <summary>Who says who is in which workspace; null: our own tables.</summary>
+    public Uri? MembershipsUrl { get; init; }
 
     /// <summary>How long an edit waits for others before it is written to its calendar.</summary>
     public TimeSpan PushDelay { get; init; } = TimeSpan.FromSeconds(1);
@@ -69,6 +76,8 @@ internal sealed record Settings(
                 ReadNumber(environment, "LOCKSTEP_BULK_READ_WINDOW", 600, 10, 86_400, faults),
                 ReadNumber(environment, "LOCKSTEP_BULK_READ_BLOCK", 3600, 10, 604_800, faults)),
             RemindBefore = ReadReminders(environment, faults),
+            ServiceKey = ReadServiceKey(environment, faults),
+            MembershipsUrl = ReadMembershipsUrl(environment, faults),
             KeyProviders = KeyProviderSettings.Read(environment, KeysFrom(environment, directory), faults),
             BookingLimit = ReadNumber(environment, "LOCKSTEP_BOOKING_LIMIT", BookingOptions.Standard, 1, 1_000_000, faults),
             CorsOrigins = Origins.Parse(environment(Origins.Setting), faults),
@@ -135,6 +144,25 @@ internal sealed record Settings(
         if (!keys.Split(',', StringSplitOptions.TrimEntries).All(key => Convert.TryFromBase64String(key, bytes, out var length) && length == 32))
             faults.Add($"{Name} is the base64 of 32 bytes; several are separated by commas, newest first.");
         return keys;
+    }
+
+    private static ServiceKey ReadServiceKey(Func<string, string?> environment, List<string> faults)
+    {
+        if (environment("LOCKSTEP_SERVICE_KEY") is not { Length: > 0 } key)
+            return new ServiceKey(null);
+        if (key.Length < 16)
+            faults.Add("LOCKSTEP_SERVICE_KEY has 16 characters at least; 'openssl rand -hex 32' makes one.");
+        return new ServiceKey(key);
+    }
+
+    private static Uri? ReadMembershipsUrl(Func<string, string?> environment, List<string> faults)
+    {
+        if (environment("LOCKSTEP_MEMBERSHIPS_URL") is not { Length: > 0 } text)
+            return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is ("http" or "https") && url.Query.Length == 0)
+            return url;
+        faults.Add("LOCKSTEP_MEMBERSHIPS_URL is the http or https address before /api/v1/internal/users/..., without a query.");
+        return null;
     }
 
     private static string KeysFrom(Func<string, string?> environment, string directory) => environment("LOCKSTEP_MASTER_KEYS") is not null

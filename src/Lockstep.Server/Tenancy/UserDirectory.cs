@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy.Jwt;
+using Lockstep.Server.Tenancy.Memberships;
 
 namespace Lockstep.Server.Tenancy;
 
 /// <summary>Makes the user of a verified token on first sight, and remembers for a while whom it has seen.</summary>
-internal sealed class UserDirectory(Database database, JwtOptions options, TimeProvider time)
+internal sealed class UserDirectory(Database database, JwtOptions options, MembershipMirror memberships, TimeProvider time)
 {
     /// <summary>How long a known user costs no round trip. A user deleted meanwhile is made again after it.</summary>
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(5);
@@ -15,6 +16,16 @@ internal sealed class UserDirectory(Database database, JwtOptions options, TimeP
     private readonly ConcurrentDictionary<(UserId Id, string? VerifiedEmail), DateTimeOffset> seen = new();
 
     public async ValueTask<UserId> Ensure(JwtClaims claims, CancellationToken ct)
+    {
+        var user = await Meet(claims, ct);
+        await memberships.Refresh(user, ct);
+        return user;
+    }
+
+    /// <summary>For who stays connected: memberships as they are elsewhere, where they come from there.</summary>
+    public ValueTask Refresh(UserId user, CancellationToken ct) => memberships.Refresh(user, ct);
+
+    private async ValueTask<UserId> Meet(JwtClaims claims, CancellationToken ct)
     {
         var user = new UserId(SubjectId.Of(claims, options));
         var key = (user, claims.EmailVerified ? claims.Email : null);

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy.ApiTokens;
+using Lockstep.Server.Tenancy.Memberships;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -31,14 +32,17 @@ internal static partial class WorkspaceEndpoints
         workspaces.MapDelete("/{id:guid}/members/{userId:guid}", Remove).WithName("removeMember").WithSummary("Remove a member, or leave");
 
         routes.MapApiTokens();
+        routes.MapMemberships();
         routes.MapSignIn();
         routes.MapDelete("/v1/users/me", DeleteMe).RequireAuthorization(Policies.User).WithTags("Users")
             .WithName("deleteMe").WithSummary("Delete your user and everything you own; it cannot be undone");
     }
 
     private static async Task<Results<Created<WorkspaceView>, ProblemHttpResult>> Create(
-        NewWorkspace body, TenantSession session, CancellationToken ct)
+        NewWorkspace body, TenantSession session, MembershipMirror memberships, CancellationToken ct)
     {
+        if (memberships.IsSource)
+            return Elsewhere();
         var errors = new FieldErrors();
         var name = body.Name.Trim();
         errors.Require(name.Length is >= 1 and <= 200 && !name.Contains('\0'), "name", "A name has 1 to 200 characters.");
@@ -67,8 +71,10 @@ internal static partial class WorkspaceEndpoints
             : Problems.NotFound();
 
     private static async Task<Results<Ok<MemberAnswer>, Accepted<MemberAnswer>, ProblemHttpResult>> Add(
-        Guid id, NewMember body, TenantSession session, CancellationToken ct)
+        Guid id, NewMember body, TenantSession session, MembershipMirror memberships, CancellationToken ct)
     {
+        if (memberships.IsSource)
+            return Elsewhere();
         var errors = new FieldErrors();
         errors.Require(body.Role is "owner" or "admin" or "member", "role", "A role is owner, admin or member.");
         errors.Require(body.UserId is null != body.Email is null, "userId", "Give either userId or email.");
@@ -87,8 +93,10 @@ internal static partial class WorkspaceEndpoints
     }
 
     private static async Task<Results<NoContent, ProblemHttpResult>> Remove(
-        Guid id, Guid userId, TenantSession session, CancellationToken ct) =>
-        await WorkspaceDirectory.SetMember(session, id, userId, null, ct) is var answer and not "removed" ? Refusal(answer) : TypedResults.NoContent();
+        Guid id, Guid userId, TenantSession session, MembershipMirror memberships, CancellationToken ct) =>
+        memberships.IsSource ? Elsewhere()
+        : await WorkspaceDirectory.SetMember(session, id, userId, null, ct) is var answer and not "removed" ? Refusal(answer)
+        : TypedResults.NoContent();
 
     private static async Task<Results<NoContent, ProblemHttpResult>> Delete(
         Guid id, TenantSession session, CancellationToken ct) =>
@@ -102,6 +110,9 @@ internal static partial class WorkspaceEndpoints
         users.Forget(me);
         return answer == "deleted" ? TypedResults.NoContent() : Refusal(answer);
     }
+
+    private static ProblemHttpResult Elsewhere() => Problems.Conflict("memberships_elsewhere",
+        "Who is in which workspace is said by the operator's own service (LOCKSTEP_MEMBERSHIPS_URL). Change it there.");
 
     private static ProblemHttpResult Refusal(string answer) => answer switch
     {

@@ -38,7 +38,7 @@ public sealed class CalendarWorld(PostgresServer postgres) : IAsyncLifetime
         name = await MigratedDatabase.CreateAsync(postgres);
         Database = MigratedDatabase.Serve(postgres, name);
         Log = new ChangeLog(
-            new ChangeHandlers(new Dictionary<string, AppHandler> { ["calendar"] = PushedEvents.Handle }), new ScopeSignals(), new PushGroups(), NullLogger<ChangeLog>.Instance);
+            new ChangeHandlers(new Dictionary<string, AppHandler> { ["calendar"] = PushedEvents.Handle }), new ScopeSignals(new ScopeTokens(new CursorKey(new byte[32]))), new PushGroups(), NullLogger<ChangeLog>.Instance);
         var changes = new EventChanges(Log);
         Events = new EventStore(new EventEdits(changes, Clock));
         Mirror = new CalendarMirror(changes, Clock);

@@ -158,7 +158,7 @@ public sealed class ChangeLogTests(PostgresServer postgres) : IAsyncLifetime
             .ShouldBe(0, "times that do not rise");
     }
 
-    private static ChangeLog Log(ChangeHandlers handlers) => new(handlers, new ScopeSignals(), new PushGroups(), NullLogger<ChangeLog>.Instance);
+    private static ChangeLog Log(ChangeHandlers handlers) => new(handlers, new ScopeSignals(new ScopeTokens(new CursorKey(new byte[32]))), new PushGroups(), NullLogger<ChangeLog>.Instance);
 
     private TenantSession Session(UserId user) => database.For(Caller.Worker(user));
 

@@ -15,6 +15,7 @@ internal static class TenantRows
         ("lockstep.workspaces", "INSERT INTO lockstep.workspaces (id, name, slug) VALUES ($2, 'Victims', 'victims') ON CONFLICT DO NOTHING"),
         ("lockstep.workspace_members", "INSERT INTO lockstep.workspace_members (workspace_id, user_id, role) VALUES ($2, $1, 'owner') ON CONFLICT DO NOTHING"),
         ("lockstep.workspace_invitations", "INSERT INTO lockstep.workspace_invitations (id, workspace_id, email, role, invited_by) VALUES (gen_random_uuid(), $2, 'guest@example.com', 'member', $1) ON CONFLICT DO NOTHING"),
+        ("lockstep.membership_leases", "INSERT INTO lockstep.membership_leases (user_id) VALUES ($1) ON CONFLICT DO NOTHING"),
         ("lockstep.api_tokens", $"INSERT INTO lockstep.api_tokens (id, {Owner}, name, hash, hint, scopes) VALUES ({Id}, {Owned}, 'ci', sha256(convert_to($3, 'UTF8')), 'abcd', '{{sync}}')"),
         ("lockstep.activity_log", $"INSERT INTO lockstep.activity_log ({Owner}, actor, action, entity_type) VALUES ({Owned}, 'user', 'CREDENTIAL_CREATED', 'credential')"),
         ("lockstep.data_keys", $"INSERT INTO lockstep.data_keys (id, {Owner}, version, provider, key_version, wrapped_key) VALUES ({Id}, {Owned}, 1, 'local', 'k', 'w')"),

@@ -41,6 +41,10 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
 
     internal IReadOnlySet<string> CorsOrigins { get; set; } = new HashSet<string>();
 
+    internal string? ServiceKey { get; set; }
+
+    internal Uri? MembershipsUrl { get; set; }
+
     internal int RateLimit { get; set; } = 1_000_000;
 
     internal int BookingLimit { get; set; } = 1_000_000;
@@ -161,6 +165,8 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
             BookingLimit = BookingLimit,
             CorsOrigins = CorsOrigins,
             BulkReads = BulkReads,
+            ServiceKey = new(ServiceKey),
+            MembershipsUrl = MembershipsUrl,
         };
         server = await LockstepServer.Start(settings, _ => null, _ => { }, CancellationToken.None);
     }

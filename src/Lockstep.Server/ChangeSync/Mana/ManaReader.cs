@@ -2,6 +2,7 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy.Memberships;
 using NodaTime;
 using NodaTime.Text;
 
@@ -16,7 +17,7 @@ namespace Lockstep.Server.ChangeSync.Mana;
 /// A bare time, or a cursor signed by a key that is gone, stands for five minutes before it: no transaction of ours lasts that long,
 /// and whoever joined a workspace since gets its history from the beginning.
 /// </remarks>
-internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, TimeProvider time)
+internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, MembershipMirror memberships, TimeProvider time)
 {
     private const int PageSize = 1000;
     private const int TimeWidth = 27;
@@ -28,21 +29,24 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Time
     private static readonly Instant Latest = Instant.FromUtc(9999, 1, 1, 0, 0);
 
     private static readonly Duration Microsecond = Duration.FromTicks(10);
-    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
     /// <param name="since">A cursor or RFC 3339; anything else is the beginning.</param>
     /// <param name="notBy">The client that asks; its own changes come only from the beginning. Empty: nobody.</param>
-    public async Task<ManaPage> Read(
-        TenantSession session, string app, string? since, string[]? collections, string? notBy, CancellationToken ct)
+    public Task<ManaPage> Read(
+        TenantSession session, string app, string? since, string[]? collections, string? notBy, CancellationToken ct) =>
+        Read(session, app, since, collections, notBy, PullRequest.UsualBytes, ct);
+
+    private async Task<ManaPage> Read(
+        TenantSession session, string app, string? since, string[]? collections, string? notBy, int bytes, CancellationToken ct)
     {
         var (position, after) = Parse(session, app, since);
         var known = position is not null || after is not null;
-        var request = new PullRequest(app, position, collections, PageSize, after - Margin, known && !string.IsNullOrEmpty(notBy) ? notBy : null);
+        var request = new PullRequest(app, position, collections, PageSize, after - Margin, known && !string.IsNullOrEmpty(notBy) ? notBy : null, bytes);
         if (await ChangeLog.Pull(session, request, ct) is not PullOutcome.Page page)
         {
             // The protocol has no word for a cursor of another history: everything once more is what a client merges without harm.
             (position, after) = (null, null);
-            page = (PullOutcome.Page)await ChangeLog.Pull(session, new PullRequest(app, null, collections, PageSize), ct);
+            page = (PullOutcome.Page)await ChangeLog.Pull(session, new PullRequest(app, null, collections, PageSize, Bytes: bytes), ct);
         }
         return new ManaPage([.. page.Changes.Select(ManaChangeView.Of)], Cursor(session, app, since, position, after, page), page.HasMore, page.Scopes);
     }
@@ -51,11 +55,23 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Time
     public async IAsyncEnumerable<SseItem<object>> Follow(
         TenantSession session, string app, string? since, string[] collections, string? notBy, Instant end, [EnumeratorCancellation] CancellationToken ct)
     {
-        using var subscription = signals.Subscribe();
+        using var subscription = signals.Subscribe(session.Caller.RequiredUser);
         var spoken = Instant.FromUnixTimeTicks(0); // The first word goes out at once: until then the client has no answer, not even its status.
+        var look = true;
         while (Now() < end && !signals.Closed)
         {
-            var page = await Read(session, app, since, collections, notBy, ct);
+            await memberships.Refresh(session.Caller.RequiredUser, ct);
+            if (!look)
+            {
+                if (Now() >= spoken + Heartbeat)
+                {
+                    spoken = Now();
+                    yield return new SseItem<object>(new { }, "heartbeat");
+                }
+                look = await StreamWait.For(subscription, session.Caller, ct);
+                continue;
+            }
+            var page = await Read(session, app, since, collections, notBy, StreamWait.LargestEvent, ct);
             subscription.Follow(page.Scopes);
             var tables = page.Changes.GroupBy(change => change.Table).ToList();
             for (var i = 0; i < tables.Count; i++)
@@ -65,6 +81,11 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Time
                 var cursor = last ? page.SyncedUntil : since ?? "";
                 var item = new SseItem<object>(new ManaStreamPage(tables[i].Key, [.. tables[i]], cursor, !last || page.HasMore), "changes");
                 yield return last ? item with { EventId = cursor } : item;
+                if (Now() > spoken + StreamWait.Lagging)
+                {
+                    yield return StreamWait.Lagged;
+                    yield break;
+                }
             }
             since = page.SyncedUntil;
             if (tables.Count == 0 && Now() >= spoken + Heartbeat)
@@ -72,8 +93,7 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Time
                 spoken = Now();
                 yield return new SseItem<object>(new { }, "heartbeat");
             }
-            if (!page.HasMore)
-                await subscription.Wait(Poll, ct);
+            look = page.HasMore || await StreamWait.For(subscription, session.Caller, ct);
         }
     }
 

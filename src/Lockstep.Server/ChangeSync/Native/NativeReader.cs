@@ -2,22 +2,25 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy.Memberships;
 using Microsoft.AspNetCore.Http.HttpResults;
 using NodaTime;
 
 namespace Lockstep.Server.ChangeSync.Native;
 
 /// <summary>Pulls and streams of the native protocol.</summary>
-internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, TimeProvider time)
+internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, MembershipMirror memberships, TimeProvider time)
 {
-    /// <summary>How often a stream looks for itself: what another node wrote, and whether the caller is still a member.</summary>
-    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
     private static readonly Duration Heartbeat = Duration.FromSeconds(25);
 
     /// <returns>An answer and the scopes it covers, or a problem.</returns>
-    public async Task<(NativePullAnswer? Answer, IReadOnlyList<Guid> Scopes, ProblemHttpResult? Problem)> Read(
-        TenantSession session, string app, string? cursor, string[]? collections, int limit, CancellationToken ct)
+    public Task<(NativePullAnswer? Answer, IReadOnlyList<Guid> Scopes, ProblemHttpResult? Problem)> Read(
+        TenantSession session, string app, string? cursor, string[]? collections, int limit, CancellationToken ct) =>
+        Read(session, app, cursor, collections, limit, PullRequest.UsualBytes, ct);
+
+    private async Task<(NativePullAnswer? Answer, IReadOnlyList<Guid> Scopes, ProblemHttpResult? Problem)> Read(
+        TenantSession session, string app, string? cursor, string[]? collections, int limit, int bytes, CancellationToken ct)
     {
         var binding = Binding(app, collections);
         SyncCursor? position = null;
@@ -29,7 +32,7 @@ internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, Ti
             if (fault == CursorFault.Foreign)
                 return (null, [], Reset());
         }
-        return await ChangeLog.Pull(session, new PullRequest(app, position, collections, limit), ct) switch
+        return await ChangeLog.Pull(session, new PullRequest(app, position, collections, limit, Bytes: bytes), ct) switch
         {
             PullOutcome.Page page => (NativePullAnswer.Of(page, cursors.Write(page.Cursor, session.Caller.RequiredUser, binding)), page.Scopes, null),
             PullOutcome.TooOld => (null, [], Problems.Of(410, "resync_required",
@@ -42,11 +45,23 @@ internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, Ti
     public async IAsyncEnumerable<SseItem<object>> Follow(
         TenantSession session, string app, string? cursor, string[]? collections, int limit, Instant end, [EnumeratorCancellation] CancellationToken ct)
     {
-        using var subscription = signals.Subscribe();
+        using var subscription = signals.Subscribe(session.Caller.RequiredUser);
         var spoken = Instant.FromUnixTimeTicks(0); // The first word goes out at once: until then the client has no answer, not even its status.
+        var look = true;
         while (Now() < end && !signals.Closed)
         {
-            var (answer, scopes, problem) = await Read(session, app, cursor, collections, limit, ct);
+            await memberships.Refresh(session.Caller.RequiredUser, ct);
+            if (!look)
+            {
+                if (Now() >= spoken + Heartbeat)
+                {
+                    spoken = Now();
+                    yield return new SseItem<object>(new { }, "heartbeat") { EventId = cursor };
+                }
+                look = await StreamWait.For(subscription, session.Caller, ct);
+                continue;
+            }
+            var (answer, scopes, problem) = await Read(session, app, cursor, collections, limit, StreamWait.LargestEvent, ct);
             if (answer is null)
             {
                 yield return new SseItem<object>(problem!.ProblemDetails, "error");
@@ -58,14 +73,18 @@ internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, Ti
             {
                 spoken = Now();
                 yield return new SseItem<object>(answer, "changes") { EventId = cursor };
+                if (Now() > spoken + StreamWait.Lagging)
+                {
+                    yield return StreamWait.Lagged;
+                    yield break;
+                }
             }
             else if (Now() >= spoken + Heartbeat)
             {
                 spoken = Now();
                 yield return new SseItem<object>(new { }, "heartbeat") { EventId = cursor };
             }
-            if (!answer.HasMore)
-                await subscription.Wait(Poll, ct);
+            look = answer.HasMore || await StreamWait.For(subscription, session.Caller, ct);
         }
     }
 

@@ -1,0 +1,127 @@
+using System.IO.Compression;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Lockstep.Tests.Support;
+using Shouldly;
+using Xunit;
+using static Lockstep.Tests.ChangeSync.SyncCalls;
+
+namespace Lockstep.Tests.ChangeSync;
+
+/// <summary>Data goes out whole, says so, and comes in again as often as one likes.</summary>
+public sealed class ExportTests(LockstepApp app) : IClassFixture<LockstepApp>
+{
+    private const string At = "2026-03-01T09:00:00.000Z";
+
+    [Fact]
+    public async Task An_export_has_every_record_with_its_times_and_ends_with_the_hash_of_its_lines()
+    {
+        await Fill("exp");
+        var lines = (await Export("exp")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var records = lines[..^1].Select(line => JsonNode.Parse(line)!).ToList();
+        records.Select(record => $"{record.Text("app")}/{record.Text("recordId")}").ShouldBe(["notes/gone", "notes/n", "todo/back"], ignoreOrder: true);
+        var note = records.Single(record => record.Text("recordId") == "n");
+        var title = note["fields"]!["title"]!;
+        (title.Text("value"), title.Text("at"), title.Text("clientId")).ShouldBe(("Hello 😀 9", At, "d"));
+        records.Single(record => record.Text("recordId") == "gone").Text("deletedAt").ShouldBe("2026-03-01T09:00:02.000Z");
+        var manifest = JsonNode.Parse(lines[^1])!;
+        manifest.Text("sha256").ShouldBe(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(lines[..^1].Select(line => line + "\n"))))));
+        manifest["recordCount"]!.GetValue<long>().ShouldBe(3);
+        manifest["apps"]!.AsArray().Select(name => name!.GetValue<string>()).ShouldBe(["notes", "todo"]);
+    }
+
+    [Fact]
+    public async Task An_export_is_merged_once_however_often_it_is_imported_and_comes_out_the_same()
+    {
+        await Fill("from");
+        var text = await Export("from");
+        var first = await Import("to", text);
+        (first["records"]!.GetValue<long>(), first["complete"]!.GetValue<bool>()).ShouldBe((3, true));
+        first["rejected"]!.AsArray().ShouldBeEmpty();
+        var changes = (await app.As("to").PullAll("notes")).Changes.Count;
+        (await Import("to", text))["applied"]!.GetValue<long>().ShouldBe(0);
+        (await app.As("to").PullAll("notes")).Changes.Count.ShouldBe(changes);
+        Records(await Export("to")).ShouldBe(Records(text));
+        // What was written here since is newer and stays.
+        await app.As("to").Push("notes", "e", Mutation(1, "n", new { title = Field("Newer", "2026-04-01T09:00:00.000Z") }));
+        await Import("to", text);
+        (await app.As("to").PullAll("notes")).Changes[^1].Value("title")!.GetValue<string>().ShouldBe("Newer");
+
+        static IEnumerable<string> Records(string export) => export.Split('\n').Where(line => line.Contains("\"record\"", StringComparison.Ordinal)).Order(StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_cut_off_or_changed_is_told_and_what_is_no_record_is_named_by_its_line()
+    {
+        await Fill("cut");
+        var text = await Export("cut");
+        (await Import("cut-to", text[..text.LastIndexOf("{\"type\":\"manifest\"", StringComparison.Ordinal)]))["complete"]!.GetValue<bool>().ShouldBeFalse();
+        (await Import("cut-to", text.Replace("Hello", "Hullo", StringComparison.Ordinal)))["complete"]!.GetValue<bool>().ShouldBeFalse();
+        var answer = await Import("cut-to", """
+            {"type":"record","app":"notes","table":"items","recordId":"x","schemaVersion":1,"writtenAt":"soon","writtenBy":"d","fields":{}}
+            {"type":"record","app":"notes","table":"items","recordId":"y","spaceId":"no-such-space","schemaVersion":1,"writtenAt":"2026-03-01T09:00:00.000Z","writtenBy":"d","fields":{}}
+            {"type":"record","app":"calendar","table":"events","recordId":"z","schemaVersion":1,"writtenAt":"2026-03-01T09:00:00.000Z","writtenBy":"d","fields":{}}
+            """);
+        answer["rejected"]!.AsArray().Select(rejected => $"{rejected!["line"]} {rejected.Text("code")}").ShouldBe(["1 invalid_record", "2 space_forbidden", "3 app_not_imported"]);
+        await Send("cut-to", "nonsense").ShouldBeProblemAsync(400, "invalid_json");
+    }
+
+    [Fact]
+    public async Task Nobody_exports_what_is_anothers()
+    {
+        await Fill("mine");
+        (await Export("other")).Split('\n', StringSplitOptions.RemoveEmptyEntries).ShouldHaveSingleItem();
+        (await app.Anonymous().GetAsync("/v1/export")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await app.Anonymous().GetAsync("/backup/export")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    [Fact]
+    public async Task A_backup_is_a_zip_of_ones_own_changes_in_order_and_last_of_a_manifest()
+    {
+        await Fill("zip");
+        var response = await app.As("zip").GetAsync("/backup/export");
+        response.Content.Headers.ContentType!.MediaType.ShouldBe("application/zip");
+        using var zip = new ZipArchive(await response.Content.ReadAsStreamAsync());
+        zip.Entries.Select(entry => entry.Name).ShouldBe(["events.jsonl", "manifest.json"]);
+        var events = await Text(zip.Entries[0]);
+        var lines = events.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!).ToList();
+        lines.Select(line => line.Text("createdAt")).ShouldBeInOrder();
+        lines[0].AsObject().Select(member => member.Key)
+            .ShouldBe(["eventId", "schemaVersion", "appId", "table", "id", "op", "data", "fieldTimestamps", "clientId", "createdAt"]);
+        var manifest = JsonNode.Parse(await Text(zip.Entries[1]))!;
+        (manifest["eventCount"]!.GetValue<int>(), manifest.Text("eventsSha256")).ShouldBe((lines.Count, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(events)))));
+        manifest.Text("userId").ShouldBe(app.UserId("zip").ToString());
+
+        static async Task<string> Text(ZipArchiveEntry entry)
+        {
+            using var reader = new StreamReader(await entry.OpenAsync());
+            return await reader.ReadToEndAsync();
+        }
+    }
+
+    private async Task Fill(string user)
+    {
+        await app.As(user).Push("notes", "d",
+            Mutation(1, "n", new { title = Field("Hello 😀 9", At) }, "insert"),
+            Mutation(2, "gone", new { title = Field("x", At) }, "insert"),
+            Mutation(3, "gone", op: "delete", at: "2026-03-01T09:00:02.000Z"));
+        await app.As(user).Push("todo", "d",
+            Mutation(1, "back", new { a = Field(1, At) }, "insert"),
+            Mutation(2, "back", op: "delete", at: "2026-03-01T09:00:01.000Z"),
+            Mutation(3, "back", new { b = Field(2, "2026-03-01T09:00:02.000Z") }));
+    }
+
+    private Task<string> Export(string user) => app.As(user).GetStringAsync("/v1/export");
+
+    private Task<JsonNode> Import(string user, string text) => Send(user, text).ShouldBeAsync(HttpStatusCode.OK);
+
+    private Task<HttpResponseMessage> Send(string user, string text)
+    {
+        var content = new StringContent(text);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/x-ndjson");
+        return app.As(user).PostAsync("/v1/import", content);
+    }
+}
