@@ -97,10 +97,14 @@ internal sealed record Integration(
         row.GetInstant(21))
     {
         VaultSecret = row.GetGuidOrNull(22),
+        Failures = row.GetInt32(23),
     };
 
     /// <summary>The secret of the SQL vault that it signs in with, in place of a credential.</summary>
     public Guid? VaultSecret { get; init; }
+
+    /// <summary>How many runs in a row failed.</summary>
+    public int Failures { get; init; }
 
     /// <summary>Is there no work on it at <paramref name="now"/>?</summary>
     public bool IsPaused(Instant now) => Pause is { } pause && (pause.Until is null || pause.Until > now);

@@ -15,7 +15,7 @@ internal static class IntegrationRows
         SELECT i.id, i.user_id, i.workspace_id, i.integration_type, i.label, i.enabled, i.status, i.config::text, i.config_version,
                i.field_mappings::text, i.sync_schedule::text, i.credential_id, i.credential_owned, i.paused_reason, i.paused_until,
                i.confirmed_deletions, i.last_sync_at, i.last_sync_error, i.last_sync_error_code, i.next_sync_at, i.created_at, i.updated_at,
-               i.vault_secret_id
+               i.vault_secret_id, i.failures
         FROM   lockstep.integrations i
         WHERE  ($1::uuid IS NULL OR i.id = $1)
         AND    ($2::uuid IS NULL OR i.id > $2)

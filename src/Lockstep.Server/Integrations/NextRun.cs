@@ -8,6 +8,9 @@ internal sealed record NextRun(TimeSpan In, string? PauseReason, TimeSpan? Pause
     /// <summary>Longest pause between two attempts at a server that fails.</summary>
     public static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(15);
 
+    /// <summary>Longest pause before the first attempt after a good run.</summary>
+    public static readonly TimeSpan FirstRetry = TimeSpan.FromMinutes(1);
+
     /// <summary>Longest wait that a server may ask for.</summary>
     public static readonly TimeSpan LongestRetryAfter = TimeSpan.FromHours(24);
 
@@ -48,8 +51,10 @@ internal sealed record NextRun(TimeSpan In, string? PauseReason, TimeSpan? Pause
 
     private static TimeSpan Backoff(TimeSpan interval, int failures, TimeSpan longest, double chance)
     {
-        var wait = interval * Math.Pow(2, Math.Min(failures, Doublings));
-        // An interval longer than the longest backoff stays as it is.
+        // Who looks once an hour has missed one look already: the next attempt is as soon as for everybody.
+        var first = interval < FirstRetry ? interval : FirstRetry;
+        var wait = first * Math.Pow(2, Math.Min(failures, Doublings));
+        // In the end a server that fails is not asked more often than its schedule says.
         var most = longest > interval ? longest : interval;
         return (wait < most ? wait : most) * (1 - (Jitter * chance));
     }

@@ -1,4 +1,5 @@
 using Lockstep.Server.Integrations;
+using Lockstep.Server.Integrations.Caldav;
 using Shouldly;
 using Xunit;
 
@@ -31,9 +32,20 @@ public sealed class NextRunTests
     public void Failures_in_a_row_are_retried_ever_later_and_at_least_every_quarter_of_an_hour(int failures, int seconds) =>
         NextRun.After(Failed(FailureKind.Transient), Minute, failures, 0).ShouldBe(new NextRun(TimeSpan.FromSeconds(seconds), null, null));
 
-    [Fact]
-    public void An_interval_longer_than_the_longest_backoff_stays() =>
-        NextRun.After(Failed(FailureKind.Transient), TimeSpan.FromHours(2), 9, 0).In.ShouldBe(TimeSpan.FromHours(2));
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(3, 8)]
+    [InlineData(9, 120)]
+    public void A_long_interval_is_not_waited_for_until_failures_have_come_to_its_length(int failures, int minutes) =>
+        NextRun.After(Failed(FailureKind.Transient), TimeSpan.FromHours(2), failures, 0).In.ShouldBe(TimeSpan.FromMinutes(minutes));
+
+    [Theory]
+    [InlineData(0, 60)]
+    [InlineData(1, 120)]
+    [InlineData(2, 240)]
+    [InlineData(1_000_000, 240)]
+    public void A_run_after_failed_ones_waits_longer_for_the_first_byte(int failures, int seconds) =>
+        CaldavClients.OfRun(failures).ResponseTimeout.ShouldBe(TimeSpan.FromSeconds(seconds));
 
     [Theory]
     [InlineData(FailureKind.Unauthorized, PauseReasons.Unauthorized)]

@@ -18,6 +18,9 @@ internal sealed class CaldavClients(OutboundGuard guard, TimeProvider time) : ID
         MaxResources = 10_000,
     };
 
+    /// <summary>How often the patience with a server doubles: 60 s, 120 s, 240 s.</summary>
+    private const int Doublings = 2;
+
     private static readonly CaldavOptions Background = new() { IsRefusal = OutboundGuard.IsRefusal };
 
     private readonly HttpMessageInvoker pool = guard.CreateInvoker();
@@ -27,13 +30,20 @@ internal sealed class CaldavClients(OutboundGuard guard, TimeProvider time) : ID
     public CaldavClient ForPeople(Uri url, string username, Func<string> secret, CaldavScheme scheme = CaldavScheme.Password) =>
         new(pool, new CaldavAccount(url, username, secret, SchemeOf(url, scheme)), Interactive, time);
 
+    /// <param name="failures">Runs in a row that failed before this one.</param>
     /// <returns>The client, and the requests that it will have sent.</returns>
-    public (CaldavClient Client, CaldavTraffic Traffic) ForSync(CaldavConfig config, Func<string> secret)
+    public (CaldavClient Client, CaldavTraffic Traffic) ForSync(CaldavConfig config, int failures, Func<string> secret)
     {
         var traffic = new CaldavTraffic(pool);
         var account = new CaldavAccount(config.Address, config.Username, secret, SchemeOf(config.Address, config.Scheme));
-        return (new CaldavClient(traffic, account, Background, time), traffic);
+        return (new CaldavClient(traffic, account, OfRun(failures), time), traffic);
     }
+
+    /// <summary>
+    /// A server that looks at 50,000 files before its first byte may need minutes; whoever only ever gave it the same minute would never have its list.
+    /// </summary>
+    public static CaldavOptions OfRun(int failures) =>
+        Background with { ResponseTimeout = Background.ResponseTimeout * (1 << Math.Clamp(failures, 0, Doublings)) };
 
     /// <summary>Google takes tokens alone: knowing it saves a refused request each time. Others say so when asked.</summary>
     private static CaldavScheme SchemeOf(Uri url, CaldavScheme said) =>

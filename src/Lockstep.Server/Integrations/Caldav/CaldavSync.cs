@@ -21,7 +21,7 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
     {
         using var trace = Meters.Traces.StartActivity("caldav.sync", ActivityKind.Client);
         var began = time.GetTimestamp();
-        var (client, traffic) = clients.ForSync(integration.Config, secret.RevealText);
+        var (client, traffic) = clients.ForSync(integration.Config, integration.Failures, secret.RevealText);
         using var counted = traffic;
         var now = Instant.FromDateTimeOffset(time.GetUtcNow());
         var tools = new SyncTools(client, mirror, session, requireLease, new DeletionAllowance(integration.ConfirmedDeletions), now);
