@@ -55,7 +55,7 @@ internal static class Provider
             InstantPattern.ExtendedIso.Parse(slot!.Text("start")).Value.InZone(Dubai).ToString("HH:mm", null))];
     }
 
-    /// <summary>The free times of a day in Dubai as they are now, whatever somebody else has just been told.</summary>
+    /// <summary>The free times of a day in Dubai.</summary>
     public static Task<JsonNode> AskedAsync(this HttpClient visitor, string slug, LocalDate day)
     {
         var night = TimeSpan.FromSeconds(Interlocked.Increment(ref asked));

@@ -14,13 +14,13 @@ internal sealed class MultistatusElements(XmlReader reader, CaldavOptions option
     private const int MaxProperties = 256;
 
     private readonly char[] buffer = new char[8 << 10];
-    private long room;
+    private long room = RoomOf(options);
 
     /// <returns>One resource for each href: a response with a status may name several (RFC 4918 section 14.24).</returns>
     /// <exception cref="AnswerTooLargeException">It holds more than any server has reason to say of one resource.</exception>
     public async Task<IReadOnlyList<DavResource>> ResponseAsync(Uri url)
     {
-        room = options.MaxObjectChars + (16L * options.MaxPropertyChars);
+        room = RoomOf(options);
         var hrefs = new List<Href>();
         var properties = new List<DavProperty>();
         int? status = null;
@@ -153,6 +153,9 @@ internal sealed class MultistatusElements(XmlReader reader, CaldavOptions option
 
         return fits;
     }
+
+    /// <summary>Characters that one response may hold; and what stands outside of them, such as a sync-token in front.</summary>
+    private static long RoomOf(CaldavOptions options) => options.MaxObjectChars + (16L * options.MaxPropertyChars);
 
     private static void AddTo<T>(List<T> list, T item, int most)
     {

@@ -247,6 +247,17 @@ public sealed class HostileAnswerTests(FakeCaldavServer server) : IClassFixture<
     }
 
     [Fact]
+    public async Task A_sync_token_in_front_of_the_changes_is_read_as_one_behind_them()
+    {
+        server.Answer("/front/", _ => FakeAnswer.Multistatus("<D:sync-token>in front</D:sync-token>" + Member("/front/a.ics", "1")));
+
+        var report = (await Client().SyncCollectionAsync(At("/front/"), null, Ct)).Value;
+
+        report.SyncToken.ShouldBe("in front");
+        report.Changes.Count.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task An_answer_of_more_resources_than_are_allowed_is_too_large()
     {
         server.Answer("/crowd/", _ => FakeAnswer.Multistatus(string.Concat(Enumerable.Range(0, 101).Select(i => Member($"/crowd/{i}.ics", "1")))));
