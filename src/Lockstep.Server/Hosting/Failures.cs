@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Lockstep.Server.Http;
+using Lockstep.Server.Postgres;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
@@ -9,12 +10,13 @@ using Npgsql;
 namespace Lockstep.Server.Hosting;
 
 /// <summary>What an endpoint threw becomes a problem document; its text never shows what came in or what the database said.</summary>
-internal sealed partial class Failures(ILogger<Failures> logger, IHostApplicationLifetime lifetime) : IExceptionHandler
+internal sealed partial class Failures(ILogger<Failures> logger, IHostApplicationLifetime lifetime, DiskWatch disk) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken ct)
     {
         if (context.RequestAborted.IsCancellationRequested)
             return true;
+        disk.Note(exception);
         var problem = exception switch
         {
             ProblemException e => Problems.Of(e.Status, e.Code, e.Message),

@@ -43,19 +43,19 @@ internal static class Health
     private static Ok<HealthView> Live(TimeProvider time) => TypedResults.Ok(View("ok", new Dictionary<string, string>(), time));
 
     private static async Task<Results<Ok<HealthView>, JsonHttpResult<HealthView>>> Check(
-        Database database, KeyHealth keys, WorkerPulse workers, SealWatch audit, TimeProvider time, CancellationToken ct)
+        Database database, KeyHealth keys, WorkerPulse workers, SealWatch audit, DiskWatch disk, TimeProvider time, CancellationToken ct)
     {
         var reachable = await Reachable(database, ct);
         var checks = new Dictionary<string, string>
         {
-            ["database"] = reachable ? "ok" : "does not answer",
+            ["database"] = !reachable ? "does not answer" : disk.Alarm ?? "ok",
             ["keys"] = keys.Describe(),
             ["workers"] = workers.Alive ? "ok" : "have not come round for two minutes",
             ["audit"] = audit.Alarm ?? "ok",
         };
         if (!reachable || !workers.Alive)
             return TypedResults.Json(View("down", checks, time), statusCode: 503);
-        return TypedResults.Ok(View(checks["keys"] != KeyHealth.Ok || audit.Alarm is not null ? "degraded" : "ok", checks, time));
+        return TypedResults.Ok(View(checks.Values.Any(check => check != KeyHealth.Ok) ? "degraded" : "ok", checks, time));
     }
 
     private static HealthView View(string status, IReadOnlyDictionary<string, string> checks, TimeProvider time) =>

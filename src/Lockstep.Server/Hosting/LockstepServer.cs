@@ -127,7 +127,7 @@ internal sealed class LockstepServer : IAsyncDisposable
         services.AddSingleton(TimeProvider.System).AddSingleton(database.Database).AddSingleton(settings.Jwt).AddSingleton(settings.ServiceKey);
         services.AddOrigins(settings.CorsOrigins);
         services.AddSingleton(new OutboundGuard(settings.OutboundAllow));
-        services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>().AddSingleton<SignInBrake>()
+        services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<Postgres.DiskWatch>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>().AddSingleton<SignInBrake>()
             .AddSingleton<ApiTokenLookup>().AddSingleton<ApiTokenStore>();
         services.AddSingleton(provider => new MembershipSource(
             new MembershipOptions(settings.MembershipsUrl, settings.ServiceKey),

@@ -1,3 +1,4 @@
+using Lockstep.Server.Postgres;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using NodaTime;
@@ -6,7 +7,7 @@ using Npgsql;
 namespace Lockstep.Server.Activity.Chain;
 
 /// <summary>Seals the audit from the start of the server to its end, on every node; who finds another at it comes again.</summary>
-internal sealed class AuditSealer(AuditChain chain, SealWatch watch, TimeProvider time, ILogger<AuditSealer> log) : BackgroundService
+internal sealed class AuditSealer(AuditChain chain, SealWatch watch, DiskWatch disk, TimeProvider time, ILogger<AuditSealer> log) : BackgroundService
 {
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
@@ -38,6 +39,7 @@ internal sealed class AuditSealer(AuditChain chain, SealWatch watch, TimeProvide
             catch (NpgsqlException e)
             {
                 // It comes again, and the lines wait; the alarm rises by itself.
+                disk.Note(e);
                 log.SealingFailed(e.SqlState ?? e.GetType().Name);
             }
             await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
