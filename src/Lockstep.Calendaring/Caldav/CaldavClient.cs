@@ -64,7 +64,7 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
     public async Task<CaldavAnswer<SyncReport>> StreamSyncCollectionAsync(
         Href calendar, string? syncToken, Func<MemberChange, CancellationToken, ValueTask> take, CancellationToken ct)
     {
-        var request = DavRequest.ForReport(calendar.Url, "0", DavBodies.SyncCollection(syncToken));
+        var request = Report(calendar, "0", DavBodies.SyncCollection(syncToken));
         var answer = await exchange.OpenAsync(request, ct).ConfigureAwait(false);
         if (!answer.TryGet(out var multistatus, out var failure))
             return syncToken is not null && SyncChanges.MeansTokenInvalid(failure) ? new CaldavFailure.TokenInvalid() : failure;
@@ -91,13 +91,15 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
         var truncated = false;
         var described = false;
         var gone = false;
+        var isOther = false;
         var failure = await exchange.EachAsync(
-            DavRequest.ForPropfind(calendar.Url, "1", DavBodies.Etags),
+            Propfind(calendar, "1", DavBodies.Etags),
             resource =>
             {
                 truncated |= resource.Status == 507;
                 gone |= resource.IsGone;
                 var isCollection = resource.Href.Equals(calendar) || resource.Has(DavName.ResourceType, "collection");
+                isOther |= resource.Href.Equals(calendar) && !resource.IsGone && !resource.Has(DavName.ResourceType, "calendar");
                 described |= isCollection && !resource.IsGone;
                 // One that the server fails to describe is there all the same.
                 if (!isCollection && !resource.IsGone && resource.Status != 507)
@@ -106,6 +108,9 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
             ct).ConfigureAwait(false);
         if (failure is not null)
             return failure;
+        // Redirected to something that is no calendar, such as the root: it says nothing of what was in the calendar.
+        if (isOther && !exchange.Moved.Now(calendar).Equals(calendar))
+            return new CaldavFailure.NotCaldav(calendar.Url.Host);
         // A list of nothing that does not even name the collection is none: Xandikos says of a deleted one 404 inside a 207.
         return described || members.Count > 0 ? new MemberList(members, truncated) : Nothing(calendar, gone);
     }
@@ -116,7 +121,7 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
     {
         Instant? modified = null;
         await exchange.EachAsync(
-            DavRequest.ForPropfind(href.Url, "0", DavBodies.Etags), resource => modified ??= resource.LastModified, ct).ConfigureAwait(false);
+            DavRequest.ForPropfind(exchange.Moved.Now(href).Url, "0", DavBodies.Etags), resource => modified ??= resource.LastModified, ct).ConfigureAwait(false);
         return modified;
     }
 
@@ -129,8 +134,9 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
         var unreadable = new List<Href>();
         if (open.Count == 0)
             return new MultigetReport(objects, gone, [], unreadable);
+        var place = exchange.Moved.Now(calendar);
         var failure = await exchange.EachAsync(
-            DavRequest.ForReport(calendar.Url, "1", DavBodies.Multiget(open)),
+            Report(calendar, "1", DavBodies.Multiget(open.Select(exchange.Moved.Now))),
             resource =>
             {
                 // What was not asked for is not taken: a server may list the collection, or a member twice.
@@ -144,7 +150,12 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
                     unreadable.Add(asked);
             },
             ct).ConfigureAwait(false);
-        return failure is null ? new MultigetReport(objects, gone, [.. open], unreadable) : failure;
+        if (failure is not null)
+            return failure;
+        // It has just turned out to be elsewhere, and was asked for members by their former addresses. That happens once.
+        return exchange.Moved.Now(calendar).Equals(place)
+            ? new MultigetReport(objects, gone, [.. open], unreadable)
+            : await MultigetAsync(calendar, hrefs, ct).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -155,7 +166,7 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
     /// <returns>Null when the answer was read to its end. A server may refuse it; a multiget does the same.</returns>
     public async Task<CaldavFailure?> StreamEventsAsync(Href calendar, Func<CalendarObject, CancellationToken, ValueTask> take, CancellationToken ct)
     {
-        var answer = await exchange.OpenAsync(DavRequest.ForReport(calendar.Url, "1", DavBodies.AllEvents), ct).ConfigureAwait(false);
+        var answer = await exchange.OpenAsync(Report(calendar, "1", DavBodies.AllEvents), ct).ConfigureAwait(false);
         if (!answer.TryGet(out var multistatus, out var failure))
             return failure;
         await using (multistatus)
@@ -173,7 +184,7 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
     /// <summary>Fetches one member.</summary>
     public async Task<CaldavAnswer<CalendarObject>> GetAsync(Href href, CancellationToken ct)
     {
-        var request = new DavRequest(HttpMethod.Get, href.Url);
+        var request = new DavRequest(HttpMethod.Get, exchange.Moved.Now(href).Url);
         var answer = await exchange.SendAsync(request, ct).ConfigureAwait(false);
         if (!answer.TryGet(out var response, out var failure))
             return failure;
@@ -201,7 +212,7 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
     /// <returns><see cref="CaldavFailure.PreconditionFailed"/> when somebody was quicker, also inside a 207.</returns>
     public async Task<CaldavAnswer<PutReport>> PutAsync(Href href, string ics, ETag? basedOn, CancellationToken ct)
     {
-        var request = new DavRequest(HttpMethod.Put, href.Url)
+        var request = new DavRequest(HttpMethod.Put, exchange.Moved.Now(href).Url)
         {
             Body = Encoding.UTF8.GetBytes(ics),
             ContentType = "text/calendar; charset=utf-8",
@@ -215,12 +226,18 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
     /// <summary>Deletes the version that the caller has seen. Gone already counts as done.</summary>
     public async Task<CaldavAnswer<DeleteReport>> DeleteAsync(Href href, ETag basedOn, CancellationToken ct)
     {
-        var request = new DavRequest(HttpMethod.Delete, href.Url) { IfMatch = basedOn };
+        var request = new DavRequest(HttpMethod.Delete, exchange.Moved.Now(href).Url) { IfMatch = basedOn };
         var answer = await exchange.WriteAsync(request, ct).ConfigureAwait(false);
         if (answer.TryGet(out _, out var failure))
             return new DeleteReport(WasThere: true);
         return failure is CaldavFailure.NotFound ? new DeleteReport(WasThere: false) : failure;
     }
+
+    private DavRequest Propfind(Href collection, string depth, byte[] body) =>
+        DavRequest.ForPropfind(exchange.Moved.Now(collection).Url, depth, body) with { Collection = collection };
+
+    private DavRequest Report(Href collection, string depth, byte[] body) =>
+        DavRequest.ForReport(exchange.Moved.Now(collection).Url, depth, body) with { Collection = collection };
 
     private async Task<CaldavAnswer<PollReport>> PollAsync(Href href, string depth, CancellationToken ct)
     {
@@ -228,7 +245,7 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
         var described = false;
         var gone = false;
         var failure = await exchange.EachAsync(
-            DavRequest.ForPropfind(href.Url, depth, DavBodies.Poll),
+            Propfind(href, depth, DavBodies.Poll),
             resource =>
             {
                 gone |= resource.IsGone;

@@ -3,6 +3,9 @@ namespace Lockstep.Calendaring.Caldav.Wire;
 /// <summary>One request and what its answer means, before any operation gives it a sense.</summary>
 internal sealed class DavExchange(DavTransport transport, CaldavOptions options, TimeProvider time)
 {
+    /// <summary>What was found elsewhere by these requests.</summary>
+    public MovedCollections Moved { get; } = new();
+
     /// <returns>The answer when its status is 2xx.</returns>
     public async Task<CaldavAnswer<DavResponse>> SendAsync(DavRequest request, CancellationToken ct)
     {
@@ -20,7 +23,10 @@ internal sealed class DavExchange(DavTransport transport, CaldavOptions options,
         if (!answer.TryGet(out var response, out var failure))
             return failure;
         if ((int)response.Status == 207)
-            return await Multistatus.OpenAsync(response, options, ct).ConfigureAwait(false);
+        {
+            var known = request.Collection is { } collection ? Moved.Seen(collection, response.Url) : null;
+            return await Multistatus.OpenAsync(response, options, ct, known).ConfigureAwait(false);
+        }
         response.Dispose();
         return new CaldavFailure.NotCaldav(response.Host);
     }

@@ -21,6 +21,9 @@ internal sealed record DavRequest(HttpMethod Method, Uri Url)
     /// <summary>Off for single objects: compressing proxies change their etags.</summary>
     public bool Compressed { get; init; }
 
+    /// <summary>The collection as the caller knows it; what is listed is told of as its members, wherever a redirect leads. Null: as it is listed.</summary>
+    public Href? Collection { get; init; }
+
     public bool ExpectsMultistatus => Method == Propfind || Method == Report;
 
     public bool IsRead => ExpectsMultistatus || Method == HttpMethod.Get;

@@ -18,8 +18,11 @@ internal sealed class Multistatus : IAsyncDisposable
     private readonly Queue<DavResource> ready = new();
     private int seen;
 
-    private Multistatus(DavResponse response, XmlReader reader, CaldavOptions options)
+    private readonly Func<Href, Href>? known;
+
+    private Multistatus(DavResponse response, XmlReader reader, CaldavOptions options, Func<Href, Href>? known)
     {
+        this.known = known;
         this.response = response;
         this.options = options;
         this.reader = reader;
@@ -47,14 +50,16 @@ internal sealed class Multistatus : IAsyncDisposable
     };
 
     /// <summary>Takes the response over, whatever comes of it.</summary>
-    public static async Task<CaldavAnswer<Multistatus>> OpenAsync(DavResponse response, CaldavOptions options, CancellationToken ct)
+    /// <param name="known">By what address the caller knows what is listed; null: as it is listed.</param>
+    public static async Task<CaldavAnswer<Multistatus>> OpenAsync(
+        DavResponse response, CaldavOptions options, CancellationToken ct, Func<Href, Href>? known = null)
     {
         try
         {
             var reader = XmlReader.Create(await response.OpenAsync(ct).ConfigureAwait(false), Settings(async: true));
             if (await reader.MoveToContentAsync().ConfigureAwait(false) == XmlNodeType.Element
                 && reader.LocalName == "multistatus" && reader.NamespaceURI == Dav)
-                return new Multistatus(response, reader, options);
+                return new Multistatus(response, reader, options, known);
             reader.Dispose();
         }
         catch (Exception e) when (Failures.Of(e, response.Url, options, ct) is not null)
@@ -83,7 +88,7 @@ internal sealed class Multistatus : IAsyncDisposable
                 else if (reader.Depth == 1 && reader.LocalName == "response")
                 {
                     foreach (var resource in await elements.ResponseAsync(Url).ConfigureAwait(false))
-                        ready.Enqueue(resource);
+                        ready.Enqueue(known is null ? resource : resource with { Href = known(resource.Href) });
                     if ((seen += ready.Count) > options.MaxResources)
                         throw new AnswerTooLargeException();
                     if (ready.TryDequeue(out next))

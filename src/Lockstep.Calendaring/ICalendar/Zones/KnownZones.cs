@@ -32,14 +32,15 @@ internal static class KnownZones
     {
         if (FindIana(tzId) is { } zone)
             return new ResolvedZone(zone, ZoneSource.Iana);
-        var name = tzId.Trim();
+        var name = tzId.Trim().Trim('"');
+        name = DisplayNames.Find(name) ?? name;
         if ((Windows.TryGetValue(name, out var id) || Notes.TryGetValue(name, out id)) && DateTimeZoneProviders.Tzdb.GetZoneOrNull(id) is { } mapped)
             return new ResolvedZone(mapped, ZoneSource.Windows);
         return FixedOffset(name) is { } offset ? new ResolvedZone(DateTimeZone.ForOffset(offset), ZoneSource.Iana) : null;
     }
 
     /// <summary><c>GMT+0200</c>, <c>UTC-05:30</c>: said without daylight-saving time, and meant as it reads, not as Etc/GMT+2 is.</summary>
-    private static Offset? FixedOffset(string name)
+    public static Offset? FixedOffset(string name)
     {
         if (name.Length is < 6 or > 9 || !(name.StartsWith("UTC", StringComparison.OrdinalIgnoreCase) || name.StartsWith("GMT", StringComparison.OrdinalIgnoreCase))
             || name[3] is not ('+' or '-'))

@@ -8,7 +8,7 @@ public enum ZoneSource
     /// <summary>The TZID names a zone of the tz database, perhaps behind a path that ends in its name.</summary>
     Iana,
 
-    /// <summary>The TZID is a Windows name, mapped by CLDR's table, or one that Notes writes.</summary>
+    /// <summary>The TZID is a Windows name, mapped by CLDR's table, the name that Windows shows people, or one that Notes writes.</summary>
     Windows,
 
     /// <summary>The VTIMEZONE of the same text.</summary>
@@ -17,7 +17,7 @@ public enum ZoneSource
     /// <summary>The X-LIC-LOCATION of that VTIMEZONE.</summary>
     LicLocation,
 
-    /// <summary>Nothing says what the TZID is: the calendar's own zone, else the reader's.</summary>
+    /// <summary>Nothing says what the TZID is: the offset that stands in its name, else the calendar's own zone, else the reader's.</summary>
     Default,
 }
 

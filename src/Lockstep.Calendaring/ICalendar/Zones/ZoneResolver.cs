@@ -62,6 +62,8 @@ public sealed class ZoneResolver
             if (timeZone.Property("X-LIC-LOCATION"u8) is { } location && KnownZones.FindIana(location.Value) is { } located)
                 return new ResolvedZone(located, ZoneSource.LicLocation);
         }
-        return new ResolvedZone(fallback.Value, ZoneSource.Default);
+        // "(UTC+01:00) Amsterdam, Berlijn, Bern": summer time is not known, and nothing else either.
+        var written = DisplayNames.OffsetOf(tzId.Trim()) is { } offset ? DateTimeZone.ForOffset(offset) : fallback.Value;
+        return new ResolvedZone(written, ZoneSource.Default);
     }
 }

@@ -17,7 +17,7 @@ internal static class CalendarSearch
         {
             var one = await client.DescribeCalendarAsync(named, ct);
             if (one.TryGet(out var calendar, out var failure))
-                found.Add(calendar);
+                found.Add(HasMoved(named, calendar.Href) ? calendar with { Href = named } : calendar);
             else if (failure is CaldavFailure.Unauthorized or CaldavFailure.Throttled)
                 return failure;
             else
@@ -30,4 +30,7 @@ internal static class CalendarSearch
             ? new CalendarList([.. account.Calendars, .. found.Where(one => !account.Calendars.Any(known => known.Href.Equals(one.Href)))])
             : broken;
     }
+
+    /// <summary>Behind a redirect it stays known by the address that was named. Another host alone is a provider's own partition, and better asked at once.</summary>
+    private static bool HasMoved(Href named, Href listed) => !listed.Equals(named) && listed.Path.TrimEnd('/') != named.Path.TrimEnd('/');
 }

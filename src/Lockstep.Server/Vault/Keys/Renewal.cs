@@ -33,7 +33,7 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
         return left + unsealed;
     }
 
-    /// <summary>After Transit's key was rotated: seals anew what Transit sealed under older versions, former values too. No plaintext moves.</summary>
+    /// <summary>After Transit's key was rotated: seals anew what Transit sealed under older versions, former values and keys of webhooks too. No plaintext moves.</summary>
     /// <param name="progress">Called with how many were sealed anew so far.</param>
     /// <returns>How many were, and how many could not be.</returns>
     public async Task<(long Renewed, int Left)> RenewDirect(Action<long> progress, CancellationToken ct)
@@ -42,11 +42,11 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
         if (providers.Values is not { } transit || await transit.NewestVersion(ct) is not { } newest)
             return (renewed, left);
         SealRow? last = null;
-        while (await Session.Query(RenewalRows.Seals(last?.Id.Value, last?.Version, ValuesPerBatch, pending: false), RenewalRows.ReadSeal, ct) is { Count: > 0 } page)
+        while (await Session.Query(RenewalRows.Seals(last?.Part.Id, last?.Version, ValuesPerBatch, pending: false), RenewalRows.ReadSeal, ct) is { Count: > 0 } page)
         {
             last = page[^1];
             var old = page.Where(row => row.Sealed.KeyVersion < newest || row.Sealed.KeyId != providers.Options.Transit!.Keys[0]).ToList();
-            var outcomes = await transit.Renew([.. old.Select(row => (ValueSealer.Place(row.Owner, row.Id, row.Version), ValueOf(row)))], ct);
+            var outcomes = await transit.Renew([.. old.Select(row => (ValueSealer.Place(row.Owner, row.Part, row.Version), ValueOf(row)))], ct);
             var good = new List<(SealRow, TransitValue)>();
             foreach (var (row, outcome) in old.Zip(outcomes))
             {
@@ -94,7 +94,7 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
     {
         var (renewed, left) = (0L, 0);
         SealRow? last = null;
-        while (await Session.Query(RenewalRows.Seals(last?.Id.Value, null, ValuesPerBatch, pending: true), RenewalRows.ReadSeal, ct) is { Count: > 0 } page)
+        while (await Session.Query(RenewalRows.Seals(last?.Part.Id, last?.Version, ValuesPerBatch, pending: true), RenewalRows.ReadSeal, ct) is { Count: > 0 } page)
         {
             last = page[^1];
             var opened = new List<(SealRow Row, Secret Value)>();
@@ -108,7 +108,7 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
                         left++;
                 }
                 var outcomes = await providers.Values!.SealAll(
-                    [.. opened.Select(one => (ValueSealer.Place(one.Row.Owner, one.Row.Id, one.Row.Version), one.Value))], ct);
+                    [.. opened.Select(one => (ValueSealer.Place(one.Row.Owner, one.Row.Part, one.Row.Version), one.Value))], ct);
                 var good = opened.Zip(outcomes).Where(pair => pair.Second is TransitValueOutcome.Sealed)
                     .Select(pair => (pair.First.Row, ((TransitValueOutcome.Sealed)pair.Second).Value)).ToList();
                 renewed += await Replace(good, ct);
@@ -137,7 +137,7 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
         try
         {
             using var key = row.Sealed.Key is { } keyRow ? await dataKeys.Open(row.Owner, keyRow, ct) : null;
-            if (key is not null && SealedValue.Open(key.Key, ValueSealer.Place(row.Owner, row.Id, row.Version), row.Sealed.Text) is { } value)
+            if (key is not null && SealedValue.Open(key.Key, ValueSealer.Place(row.Owner, row.Part, row.Version), row.Sealed.Text) is { } value)
                 return value;
             Left(row, "it does not open in its row");
         }
@@ -151,7 +151,7 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
     private async Task<long> Replace(List<(SealRow, TransitValue)> seals, CancellationToken ct) =>
         seals.Count == 0 ? 0 : (await Session.Query(RenewalRows.ReplaceSeals(seals), row => row.GetInt64(0), ct))[0];
 
-    private void Left(SealRow row, string why) => log.ValueLeft(row.Id.Value, row.Version, why);
+    private void Left(SealRow row, string why) => log.ValueLeft(row.Part.Id, row.Version, why);
 
     private static TransitValue ValueOf(SealRow row) => new(row.Sealed.KeyId ?? "", row.Sealed.KeyVersion, row.Sealed.Text);
 }

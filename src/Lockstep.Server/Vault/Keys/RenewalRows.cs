@@ -24,7 +24,7 @@ internal static class RenewalRows
     public static Statement Seals(Guid? after, int? afterVersion, int limit, bool pending) => new(
         """
         SELECT s.id, s.user_id, s.workspace_id, s.version, s.encrypted_value, s.key_provider, s.key_id, s.key_version, s.format,
-               s.data_key_id, s.data_key_version, s.wrapped_provider, s.wrapped_key_version, s.wrapped_key
+               s.data_key_id, s.data_key_version, s.wrapped_provider, s.wrapped_key_version, s.wrapped_key, s.field
         FROM   lockstep.seals_to_renew($1::uuid, $2::integer, $3, $4) s
         """,
         after, afterVersion, limit, pending);
@@ -32,7 +32,7 @@ internal static class RenewalRows
     /// <summary>Each only where the version and the ciphertext that were read still stand; answers how many.</summary>
     public static Statement ReplaceSeals(IReadOnlyList<(SealRow Before, TransitValue After)> seals) => new(
         "SELECT lockstep.replace_seals($1, $2, $3, $4, $5, $6, $7)",
-        seals.Select(seal => seal.Before.Id.Value).ToArray(), seals.Select(seal => seal.Before.Version).ToArray(),
+        seals.Select(seal => seal.Before.Part.Id).ToArray(), seals.Select(seal => seal.Before.Version).ToArray(),
         seals.Select(seal => seal.Before.Sealed.Text).ToArray(), seals.Select(seal => seal.After.Key).ToArray(),
         seals.Select(seal => seal.After.Version).ToArray(), seals.Select(_ => TransitValues.Format).ToArray(),
         seals.Select(seal => seal.After.Text).ToArray());
@@ -43,11 +43,11 @@ internal static class RenewalRows
         new DataKeyName(OwnerOf(row).ToString(), row.GetGuid(0), row.GetInt32(3)), new WrappedKey(row.GetString(4), row.GetString(5), row.GetString(6)));
 
     public static SealRow ReadSeal(NpgsqlDataReader row) => new(
-        new CredentialId(row.GetGuid(0)), OwnerOf(row), row.GetInt32(3), SealedRead.Read(row, 4));
+        new SealedPart(row.GetGuid(0), row.GetString(14)), OwnerOf(row), row.GetInt32(3), SealedRead.Read(row, 4));
 
     private static Tenant OwnerOf(NpgsqlDataReader row) => new(
         row.GetGuidOrNull(1) is { } user ? new UserId(user) : null, row.GetGuidOrNull(2) is { } workspace ? new WorkspaceId(workspace) : null);
 }
 
-/// <summary>A sealed value of any tenant, to be sealed anew.</summary>
-internal sealed record SealRow(CredentialId Id, Tenant Owner, int Version, SealedRead Sealed);
+/// <summary>A sealed value of any tenant, or the key of a webhook, to be sealed anew.</summary>
+internal sealed record SealRow(SealedPart Part, Tenant Owner, int Version, SealedRead Sealed);

@@ -25,10 +25,10 @@ internal static class WebhookRows
     /// <summary>After <see cref="Insert"/> or <see cref="NextVersion"/>, in their transaction.</summary>
     public static Statement InsertSecret(Guid webhook, int version, SealedColumns key) => new(
         """
-        INSERT INTO lockstep.webhook_secrets (webhook_id, version, encrypted_value, key_provider, key_id, data_key_id, key_version, format)
-        VALUES ($1, $2, $3, $4, $5, $6::uuid, $7, $8)
+        INSERT INTO lockstep.webhook_secrets (webhook_id, version, encrypted_value, key_provider, key_id, data_key_id, key_version, format, pending_rewrap)
+        VALUES ($1, $2, $3, $4, $5, $6::uuid, $7, $8, $9)
         """,
-        webhook, version, key.Text, key.Provider, key.KeyId, key.DataKey, key.KeyVersion, key.Format);
+        webhook, version, key.Text, key.Provider, key.KeyId, key.DataKey, key.KeyVersion, key.Format, key.Pending);
 
     public static Statement NextVersion(Guid id, int current) => new(
         """

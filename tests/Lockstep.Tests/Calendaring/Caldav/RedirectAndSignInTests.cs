@@ -21,7 +21,7 @@ public sealed class RedirectAndSignInTests(FakeCaldavServer server) : IClassFixt
     [InlineData(303)]
     [InlineData(307)]
     [InlineData(308)]
-    public async Task A_redirect_keeps_method_body_and_sign_in_and_moves_the_base(int status)
+    public async Task A_redirect_keeps_method_body_and_sign_in_and_members_are_told_of_as_they_were_asked_for(int status)
     {
         server.Answer($"/from{status}/", _ => FakeAnswer.Redirect($"/to{status}/", status));
         server.Answer($"/to{status}/", _ => FakeAnswer.Multistatus(
@@ -29,7 +29,7 @@ public sealed class RedirectAndSignInTests(FakeCaldavServer server) : IClassFixt
 
         var members = (await Clients.For(server.Url).ListEtagsAsync(At($"/from{status}/"), Ct)).Value.Members;
 
-        members.ShouldHaveSingleItem().Href.ShouldBe(At($"/to{status}/a.ics"));
+        members.ShouldHaveSingleItem().Href.ShouldBe(At($"/from{status}/a.ics"));
         var (first, second) = (server.To($"/from{status}/").Single(), server.To($"/to{status}/").Single());
         (second.Method, second.Body, second.Authorization).ShouldBe((first.Method, first.Body, first.Authorization));
         second.Headers["Depth"].ShouldBe("1");

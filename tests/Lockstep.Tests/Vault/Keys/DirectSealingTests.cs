@@ -1,6 +1,8 @@
 using System.Net;
 using Lockstep.Server.Vault.Keys;
+using Lockstep.Server.Vault.Webhooks;
 using Lockstep.Tests.Support;
+using Lockstep.Tests.Vault.Webhooks;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Shouldly;
@@ -118,6 +120,56 @@ public sealed class DirectSealingTests(PostgresServer postgres)
         await both.App.As("u").PostAsync($"/v1/credentials/{ids[5]}/rollback", new { version = 1 }).ShouldBeAsync(HttpStatusCode.OK);
         (await both.App.As("u").ValueAsync(ids[5])).ShouldBe("a-secret-value-5");
     }
+
+    [Fact]
+    public async Task After_a_rotation_in_Transit_the_keys_of_webhooks_are_renewed_too_and_deliveries_are_signed_with_them()
+    {
+        await using var both = await StartAsync();
+        await using var receiver = await FakeWebhookReceiver.StartAsync();
+        both.App.Allow(receiver.Url);
+        var made = await both.App.As("u").PostAsync("/v1/webhooks", new { url = receiver.Url, events = WebhookEvents.All }).ShouldBeAsync(HttpStatusCode.Created);
+        (await WebhookKeysAsync(both.App)).ShouldBe("transit 1 false");
+        var key = both.Transit.Keys["lockstep"];
+        key.Rotate();
+        await both.App.RestartAsync();
+        var rotation = both.App.Services.GetRequiredService<KeyRotation>();
+        (await rotation.InUse(CancellationToken.None)).Single().ShouldSatisfyAllConditions(
+            use => use.Key.ShouldBe("lockstep:1"), use => use.Values.ShouldBe(1), use => use.Tenants.ShouldBe(1));
+        var sent = both.Transit.Requests.Count;
+
+        (await both.App.Services.GetRequiredService<Renewal>().RenewDirect(_ => { }, CancellationToken.None)).ShouldBe((1, 0));
+
+        both.Transit.Requests.Skip(sent).ShouldAllBe(request => !request.Carries("plaintext"));
+        (await WebhookKeysAsync(both.App)).ShouldBe("transit 2 false");
+        (await rotation.InUse(CancellationToken.None)).Single().Key.ShouldBe("lockstep:2");
+        key.MinDecryption = 2;
+        await both.App.As("u").StoreAsync("k", "a-secret-value");
+        (await receiver.TakenAsync(both.App, 1)).Single().SignedBy(made.Text("secret")).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task The_key_of_a_webhook_made_while_Transit_is_away_is_handed_over_afterwards()
+    {
+        await using var both = await StartAsync();
+        await using var receiver = await FakeWebhookReceiver.StartAsync();
+        both.App.Allow(receiver.Url);
+        await both.Transit.StopAsync();
+        var made = await both.App.As("u").PostAsync("/v1/webhooks", new { url = receiver.Url, events = WebhookEvents.All }).ShouldBeAsync(HttpStatusCode.Created);
+        var secret = (await both.App.As("u").PostAsync($"/v1/webhooks/{made["webhook"]!.Id()}/rotate-secret", new { }).ShouldBeAsync(HttpStatusCode.OK)).Text("secret");
+        (await WebhookKeysAsync(both.App)).ShouldBe("data_key 1 true, data_key 1 true");
+
+        await both.Transit.StartAsync();
+        await both.DrainedAsync();
+
+        (await WebhookKeysAsync(both.App)).ShouldBe("transit 1 false, transit 1 false");
+        await both.App.As("u").StoreAsync("k", "a-secret-value");
+        var told = (await receiver.TakenAsync(both.App, 1)).Single();
+        told.SignedBy(secret).ShouldBeTrue();
+        told.SignedBy(made.Text("secret")).ShouldBeTrue();
+    }
+
+    private static Task<string> WebhookKeysAsync(LockstepApp app) => app.ScalarAsync<string>(
+        "SELECT string_agg(key_provider || ' ' || key_version || ' ' || pending_rewrap::text, ', ' ORDER BY version) FROM lockstep.webhook_secrets");
 
     private static async Task ExecuteAsync(LockstepApp app, string sql)
     {

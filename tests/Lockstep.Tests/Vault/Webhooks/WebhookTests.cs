@@ -7,6 +7,7 @@ using Lockstep.Server.Vault.Webhooks;
 using Lockstep.Tests.Support;
 using Lockstep.Tests.Tenancy.ApiTokens;
 using Microsoft.Extensions.DependencyInjection;
+using NodaTime;
 using Shouldly;
 using Xunit;
 
@@ -147,6 +148,25 @@ public sealed class WebhookTests(LockstepApp app, PostgresServer postgres) : ICl
         var one = (await receiver.TakenAsync(app, 2))[1];
         one.SignedBy(secret).ShouldBeTrue();
         one.SignedBy(former).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task After_new_data_keys_what_is_delivered_is_signed_with_the_same_secret()
+    {
+        var owner = app.As("rekeyed");
+        await using var receiver = await ReceiverAsync();
+        var (id, secret) = await HookAsync(owner, receiver);
+        const string UnderWhich = "SELECT data_key_id FROM lockstep.webhook_secrets WHERE webhook_id = $1";
+        var former = await app.ScalarAsync<Guid>(UnderWhich, id);
+        var rotation = app.Services.GetRequiredService<KeyRotation>();
+        await rotation.ReplaceDataKeys(SystemClock.Instance.GetCurrentInstant(), (_, _) => { }, Ct);
+        (await rotation.Reseal((_, _) => { }, Ct)).Stragglers.ShouldBeEmpty();
+        (await app.ScalarAsync<Guid>(UnderWhich, id)).ShouldNotBe(former);
+        (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.data_keys WHERE id = $1", former)).ShouldBe(0);
+
+        await owner.StoreAsync("after", Value);
+
+        (await receiver.TakenAsync(app, 1)).Single().SignedBy(secret).ShouldBeTrue();
     }
 
     [Fact]
