@@ -2,6 +2,7 @@ using System.CommandLine;
 using Lockstep.Cli;
 using Lockstep.Cli.Credentials;
 using Lockstep.Cli.Integrations;
+using Lockstep.Cli.Records;
 
 var root = new RootCommand("Lockstep keeps your users' third-party credentials locked and their data in step.")
 {
@@ -16,6 +17,8 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     SqlVaultCommand.Create(),
     CredentialsCommand.Create(),
     IntegrationsCommand.Create(),
+    RecordCommands.Export(),
+    RecordCommands.Import(),
     KeysCommand.Create(),
     RekeyCommand.Create(),
     WhyCommand.Create(),

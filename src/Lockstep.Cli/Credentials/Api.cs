@@ -42,21 +42,45 @@ internal sealed class Api : IDisposable
     /// <exception cref="ApiRefusedException">The server said no, or nothing.</exception>
     public async Task<JsonNode> Call(HttpMethod method, string path, byte[]? body, CancellationToken ct)
     {
-        using var request = new HttpRequestMessage(method, new Uri(server, path));
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        HttpContent? content = null;
         if (body is not null)
         {
-            request.Content = new ByteArrayContent(body);
-            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+            content = new ByteArrayContent(body);
+            content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         }
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limited.CancelAfter(Patience);
+        return await Send(method, path, content, ReadJson, limited.Token, ct);
+    }
+
+    /// <summary>Without a bound of time: as long as it takes.</summary>
+    /// <exception cref="ApiRefusedException">The server said no, or nothing.</exception>
+    public Task<JsonNode> Upload(string path, HttpContent content, CancellationToken ct) => Send(HttpMethod.Post, path, content, ReadJson, ct, ct);
+
+    /// <inheritdoc cref="Upload"/>
+    public Task Fetch(string path, Stream to, CancellationToken ct) => Send(HttpMethod.Get, path, null, async (answer, stop) =>
+    {
+        if (!answer.IsSuccessStatusCode)
+            throw Refused(answer.StatusCode, Parse(await answer.Content.ReadAsStringAsync(stop)));
+        await answer.Content.CopyToAsync(to, stop);
+        return 0;
+    }, ct, ct);
+
+    private static async Task<JsonNode> ReadJson(HttpResponseMessage answer, CancellationToken ct)
+    {
+        var json = Parse(await answer.Content.ReadAsStringAsync(ct));
+        return answer.IsSuccessStatusCode ? json ?? new JsonObject() : throw Refused(answer.StatusCode, json);
+    }
+
+    private async Task<T> Send<T>(
+        HttpMethod method, string path, HttpContent? content, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken limited, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(server, path)) { Content = content };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         try
         {
-            using var answer = await http.SendAsync(request, limited.Token);
-            var text = await answer.Content.ReadAsStringAsync(limited.Token);
-            var json = Parse(text);
-            return answer.IsSuccessStatusCode ? json ?? new JsonObject() : throw Refused(answer.StatusCode, json);
+            using var answer = await http.SendAsync(request, limited);
+            return await read(answer, limited);
         }
         catch (HttpRequestException e)
         {

@@ -52,5 +52,11 @@ internal sealed class Call(Api api, ParseResult parsed, bool json)
 
     public Task<JsonNode> Send(HttpMethod method, string path, byte[]? body, CancellationToken ct) => api.Call(method, path, body, ct);
 
+    /// <summary>An answer of any length, as it comes.</summary>
+    public Task Fetch(string path, Stream to, CancellationToken ct) => api.Fetch(path, to, ct);
+
+    /// <summary>A body of any length.</summary>
+    public Task<JsonNode> Upload(string path, HttpContent content, CancellationToken ct) => api.Upload(path, content, ct);
+
     public void Print(JsonNode answer, Func<JsonNode, string> text) => Console.WriteLine(json ? answer.ToJsonString(Indented) : text(answer));
 }

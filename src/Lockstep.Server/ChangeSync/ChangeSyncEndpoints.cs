@@ -1,6 +1,7 @@
 using Lockstep.Server.ChangeSync.Export;
 using Lockstep.Server.ChangeSync.Mana;
 using Lockstep.Server.ChangeSync.Native;
+using Lockstep.Server.ChangeSync.Snapshot;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -12,6 +13,7 @@ internal static class ChangeSyncEndpoints
     public static void MapChangeSync(this IEndpointRouteBuilder routes)
     {
         routes.MapNativeSync();
+        routes.MapSnapshot();
         routes.MapManaSync();
         ManaSocket.Map(routes);
         routes.MapExports();

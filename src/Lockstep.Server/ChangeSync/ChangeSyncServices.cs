@@ -1,4 +1,5 @@
 using Lockstep.Server.ChangeSync.Export;
+using Lockstep.Server.ChangeSync.Keeping;
 using Lockstep.Server.ChangeSync.Mana;
 using Lockstep.Server.ChangeSync.Native;
 using Microsoft.Extensions.DependencyInjection;
@@ -9,10 +10,12 @@ namespace Lockstep.Server.ChangeSync;
 internal static class ChangeSyncServices
 {
     /// <param name="key">Signs cursors; the same on every node.</param>
+    /// <param name="keeping">What the log does not keep for ever.</param>
     /// <remarks>Hosting registers <see cref="ChangeHandlers"/> with the apps that other slices own; without one there are none.</remarks>
-    public static IServiceCollection AddChangeSync(this IServiceCollection services, CursorKey key)
+    public static IServiceCollection AddChangeSync(this IServiceCollection services, CursorKey key, KeepingOptions keeping)
     {
-        services.AddSingleton(key);
+        services.AddSingleton(key).AddSingleton(keeping);
+        services.AddSingleton<LogKeeper>().AddHostedService(provider => provider.GetRequiredService<LogKeeper>());
         services.TryAddSingleton(ChangeHandlers.None);
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<CursorCodec>();

@@ -124,7 +124,7 @@ internal sealed class LockstepServer : IAsyncDisposable
 
     private static void AddGround(IServiceCollection services, Settings settings, StartedDatabase database)
     {
-        services.AddSingleton(TimeProvider.System).AddSingleton(database.Database).AddSingleton(settings.Jwt).AddSingleton(settings.ServiceKey);
+        services.AddSingleton(settings.Time).AddSingleton(database.Database).AddSingleton(settings.Jwt).AddSingleton(settings.ServiceKey);
         services.AddOrigins(settings.CorsOrigins);
         services.AddSingleton(new OutboundGuard(settings.OutboundAllow));
         services.AddSingleton<PrometheusText>().AddSingleton<WorkerPulse>().AddSingleton<Postgres.DiskWatch>().AddSingleton<UserDirectory>().AddSingleton<LocalAccounts>().AddSingleton<SignInBrake>()

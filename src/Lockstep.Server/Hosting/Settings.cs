@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Lockstep.Crypto;
 using Lockstep.Server.Booking;
+using Lockstep.Server.ChangeSync.Keeping;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Tenancy.Memberships;
@@ -37,6 +38,12 @@ internal sealed record Settings(
 
     /// <summary>What other services of the operator send to ask for memberships; without one they cannot.</summary>
     public ServiceKey ServiceKey { get; init; } = new(null);
+
+    /// <summary>The clock of this node; no outcome of the change sync hangs on it.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>How long the log of the change sync keeps what was written over and what was deleted.</summary>
+    public int SyncKeepDays { get; init; } = KeepingOptions.StandardDays;
 
     /// <summary>Who says who is in which workspace; null: our own tables.</summary>
     public Uri? MembershipsUrl { get; init; }
@@ -77,6 +84,7 @@ internal sealed record Settings(
                 ReadNumber(environment, "LOCKSTEP_BULK_READ_BLOCK", 3600, 10, 604_800, faults)),
             RemindBefore = ReadReminders(environment, faults),
             ServiceKey = ReadServiceKey(environment, faults),
+            SyncKeepDays = ReadNumber(environment, KeepingOptions.Setting, KeepingOptions.StandardDays, 1, 36_500, faults),
             MembershipsUrl = ReadMembershipsUrl(environment, faults),
             KeyProviders = KeyProviderSettings.Read(environment, KeysFrom(environment, directory), faults),
             BookingLimit = ReadNumber(environment, "LOCKSTEP_BOOKING_LIMIT", BookingOptions.Standard, 1, 1_000_000, faults),

@@ -3,6 +3,7 @@ using Lockstep.Server.Activity;
 using Lockstep.Server.Booking;
 using Lockstep.Server.Calendars;
 using Lockstep.Server.ChangeSync;
+using Lockstep.Server.ChangeSync.Keeping;
 using Lockstep.Server.Integrations;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault;
@@ -25,7 +26,7 @@ internal static class Slices
         services.AddWebhooks(new WebhookOptions());
         services.AddReminders(new ReminderOptions(settings.RemindBefore));
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
-        services.AddChangeSync(CursorKeyOf(settings.Jwt));
+        services.AddChangeSync(CursorKeyOf(settings.Jwt), new KeepingOptions(NodaTime.Duration.FromDays(settings.SyncKeepDays)));
         services.AddCalendars();
         services.AddIntegrations(provider => new IntegrationOptions
         {

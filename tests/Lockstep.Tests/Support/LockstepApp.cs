@@ -45,6 +45,9 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
 
     internal Uri? MembershipsUrl { get; set; }
 
+    /// <summary>The clock of this node.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     internal int RateLimit { get; set; } = 1_000_000;
 
     internal int BookingLimit { get; set; } = 1_000_000;
@@ -167,6 +170,7 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
             BulkReads = BulkReads,
             ServiceKey = new(ServiceKey),
             MembershipsUrl = MembershipsUrl,
+            Time = Time,
         };
         server = await LockstepServer.Start(settings, _ => null, _ => { }, CancellationToken.None);
     }

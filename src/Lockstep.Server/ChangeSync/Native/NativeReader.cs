@@ -91,7 +91,7 @@ internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, Me
     private Instant Now() => Instant.FromDateTimeOffset(time.GetUtcNow());
 
     // A cursor that has counted through some collections knows nothing of the others.
-    private static string Binding(string app, string[]? collections) =>
+    internal static string Binding(string app, string[]? collections) =>
         "native\n" + app + "\n" + (collections is null ? "*" : string.Join('\n', collections.Order(StringComparer.Ordinal)));
 
     private static ProblemHttpResult Reset() => Problems.Of(409, "cursor_reset",
