@@ -11,6 +11,7 @@ internal sealed class ScramCluster : IAsyncDisposable
     private const string AdminPassword = "of the administrator";
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("lockstep-scram-");
     private ServerProcess? server;
+    private Func<ServerProcess>? start;
 
     private ScramCluster() => File.SetUnixFileMode(folder.FullName, (UnixFileMode)0b111_001_001);
 
@@ -47,6 +48,15 @@ internal sealed class ScramCluster : IAsyncDisposable
         return await command.ExecuteScalarAsync();
     }
 
+    /// <summary>SIGKILL to all of it, and up again on the same data.</summary>
+    public async Task KillAndRestartAsync()
+    {
+        await server!.DisposeAsync();
+        // What a killed postmaster leaves; its children are gone with it.
+        File.Delete(Path.Combine(folder.FullName, "data", "postmaster.pid"));
+        await UpAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (server is not null)
@@ -68,9 +78,15 @@ internal sealed class ScramCluster : IAsyncDisposable
         Port = ServerProcess.FreePort();
         string[] arguments = ["-D", data, "-p", $"{Port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "log_statement=none"];
         // A change of user ends a death signal that was set before it.
-        server = user.IsOther
+        start = () => user.IsOther
             ? ServerProcess.Start("/usr/bin/setpriv", [.. user.SwitchArguments, "--pdeathsig=KILL", "--", binaries.Postgres, .. arguments])
             : ServerProcess.Start(binaries.Postgres, arguments);
+        await UpAsync();
+    }
+
+    private async Task UpAsync()
+    {
+        server = start!();
         await LockstepProcess.EventuallyAsync(
             () => server.HasExited || server.Output.Contains("ready to accept connections", StringComparison.Ordinal), "PostgreSQL is ready");
         server.HasExited.ShouldBeFalse(server.Output);

@@ -52,6 +52,16 @@ internal sealed class TwoNodes : IAsyncDisposable
         }
     }
 
+    /// <summary>SIGKILL to PostgreSQL, and up again.</summary>
+    public Task KillDatabaseAsync() => cluster!.KillAndRestartAsync();
+
+    /// <summary>SIGKILL to the second node; another one takes its place.</summary>
+    public async Task KillTwoAsync()
+    {
+        await Two.KillAsync();
+        Two = await installation.ServeAsync();
+    }
+
     public string Token(string user) => issuer.Issue($"{user}@example.com", $"{user}@example.com", JwtClaims.Authenticated, Duration.FromHours(2), emailVerified: true);
 
     public async Task<T> ScalarAsync<T>(string sql) => (T)(await cluster!.AsAdminAsync(sql, "app"))!;
