@@ -22,6 +22,7 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     KeysCommand.Create(),
     RekeyCommand.Create(),
     WhyCommand.Create(),
+    DoctorCommand.Create(),
     TenantCommands.Revoke(),
     TenantCommands.Shred(),
 };

@@ -64,9 +64,20 @@ internal sealed record Settings(
     public static Settings Load(ServeOptions options, Func<string, string?> environment)
     {
         var faults = new List<string>();
+        var settings = Read(options, environment, make: true, faults);
+        return faults.Count == 0
+            ? settings
+            : throw new StartRefusedException("These settings are wrong:\n" + string.Join("\n", faults.Select(fault => $"  - {fault}")));
+    }
+
+    /// <param name="make">Whether a new installation gets its secrets now; false for who only looks.</param>
+    /// <param name="faults">Gets one sentence for each thing that is wrong; what is returned has the default there.</param>
+    /// <exception cref="StartRefusedException">The data directory cannot be used.</exception>
+    public static Settings Read(ServeOptions options, Func<string, string?> environment, bool make, List<string> faults)
+    {
         var directory = Path.GetFullPath(options.DataDirectory ?? ServeOptions.DefaultDataDirectory);
         var database = ReadDatabase(options, environment, faults);
-        var files = DataDirectoryFiles.Open(directory, owned: database is null && faults.Count == 0);
+        var files = DataDirectoryFiles.Open(directory, owned: make && database is null && faults.Count == 0);
         var settings = new Settings(
             ReadUrls(options.Urls ?? environment("LOCKSTEP_URLS") ?? ServeOptions.DefaultUrl, faults),
             directory,
@@ -92,9 +103,7 @@ internal sealed record Settings(
             PushDelay = TimeSpan.FromSeconds(ReadNumber(environment, "LOCKSTEP_PUSH_DELAY", 1, 0, 86_400, faults)),
         };
         faults.AddRange(settings.Jwt.Validate());
-        return faults.Count == 0
-            ? settings
-            : throw new StartRefusedException("These settings are wrong:\n" + string.Join("\n", faults.Select(fault => $"  - {fault}")));
+        return settings;
     }
 
     /// <summary>What <c>lockstep token</c> needs, without touching anything else.</summary>

@@ -49,7 +49,39 @@ public sealed class TypeScriptClient
         };
         foreach (var (name, value) in environment)
             info.Environment[name] = value;
-        return Process.Start(info)!;
+        Process? process = null;
+        Exception? failure = null;
+        using var started = new ManualResetEventSlim();
+        // The death signal follows the thread that started the child, and one of the pool ends when it is idle: this one stays until the child is gone.
+        new Thread(() =>
+        {
+            try
+            {
+                process = Process.Start(info);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+            started.Set();
+            if (process is not null)
+                Wait(process);
+        })
+        { IsBackground = true, Name = "keeper of node" }.Start();
+        started.Wait();
+        return failure is null ? process! : throw failure;
+    }
+
+    private static void Wait(Process process)
+    {
+        try
+        {
+            process.WaitForExit();
+        }
+        catch (InvalidOperationException)
+        {
+            // Disposed of by who started it: it had ended.
+        }
     }
 
     private static async Task BuildAsync()
