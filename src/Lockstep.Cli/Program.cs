@@ -23,6 +23,8 @@ var root = new RootCommand("Lockstep keeps your users' third-party credentials l
     RekeyCommand.Create(),
     WhyCommand.Create(),
     DoctorCommand.Create(),
+    RepairCommand.Create(),
+    AdoptionCommand.Create(),
     TenantCommands.Revoke(),
     TenantCommands.Shred(),
 };

@@ -209,7 +209,7 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
             return 0;
         }, ct));
 
-    private static NewCredential PasswordOf(IntegrationId id, WorkspaceId? workspace, string username, string host, Secret secret) => new(
+    internal static NewCredential PasswordOf(IntegrationId id, WorkspaceId? workspace, string username, string host, Secret secret) => new(
         $"integration {id}", IntegrationTypes.Caldav, CredentialType.PASSWORD, secret,
         workspace is null ? CredentialScope.USER : CredentialScope.WORKSPACE, workspace, $"Password of {username} at {host}");
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Lockstep.Tests.Support;
+using Lockstep.Tests.Vault;
 using Shouldly;
 using Xunit;
 
@@ -13,6 +14,7 @@ public sealed class DoctorCommandTests
     {
         await using var installation = new Installation();
         var server = await installation.ServeAsync();
+        await server.Client(await installation.TokenAsync("you@example.com")).StoreAsync("mail", "a-secret-value");
         (await ShownAsync(installation, 0)).ShouldNotContain("FAULT");
 
         File.SetUnixFileMode(installation.MasterKeys, (UnixFileMode)0b110_100_100);
