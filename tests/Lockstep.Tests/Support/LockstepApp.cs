@@ -24,6 +24,9 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
 
     internal KeyRing? Keys { get; set; } = RingOf(MasterKey.Generate("test-1"));
 
+    /// <summary>The server that its database is on.</summary>
+    public PostgresServer Postgres => postgres;
+
     /// <summary>The name of its database.</summary>
     public string Database { get; private set; } = "";
 

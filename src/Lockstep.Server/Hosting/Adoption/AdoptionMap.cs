@@ -1,0 +1,60 @@
+using System.Text.Json;
+using Lockstep.Server.Http;
+using Lockstep.Server.Vault;
+
+namespace Lockstep.Server.Hosting.Adoption;
+
+/// <summary>Which tables of other software in this database become what here, and which of their columns say what.</summary>
+/// <param name="Keys">The keys that sealed them, by a name that the sources use: <c>env:NAME</c> or <c>file:PATH</c>, 32 bytes in base64 or hex.</param>
+/// <param name="Users">Users that come along, ids kept; left out where <c>auth.users</c> has them.</param>
+internal sealed record AdoptionMap(
+    IReadOnlyDictionary<string, string>? Keys = null,
+    UserSource? Users = null,
+    IReadOnlyList<CredentialSource>? Credentials = null,
+    IReadOnlyList<IntegrationSource>? Integrations = null)
+{
+    /// <exception cref="StartRefusedException">It cannot be read; says where.</exception>
+    public static AdoptionMap Load(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<AdoptionMap>(File.ReadAllBytes(path), StrictJson.Options)
+                ?? throw new StartRefusedException($"{path} is null. 'lockstep import --help' shows what a mapping is.");
+        }
+        catch (JsonException e)
+        {
+            throw new StartRefusedException($"{path} is no mapping, at {e.Path ?? "$"}: a member is missing, unknown, there twice, or of the wrong type. docs/operations.md has an example.", e);
+        }
+    }
+}
+
+/// <param name="Id">The column with the user's uuid.</param>
+internal sealed record UserSource(string Table, string Id, string Email);
+
+/// <param name="Key">The name of the key that sealed <see cref="CredentialColumns.Value"/>: <c>iv:authTag:encrypted</c> or a nonce-prefixed blob; null for values in clear.</param>
+/// <param name="Provider">Where no column says it; as <paramref name="Type"/>.</param>
+internal sealed record CredentialSource(
+    string Table, CredentialColumns Columns, string? Key = null, string Provider = "imported", CredentialType Type = CredentialType.SECRET);
+
+internal sealed record CredentialColumns(
+    string Id, string UserId, string Name, string Value, string? Provider = null, string? Type = null, string? WorkspaceId = null, string? Description = null);
+
+/// <param name="Secrets">Where the password is in a table of its own; else it is <see cref="IntegrationColumns.Secret"/>.</param>
+internal sealed record IntegrationSource(string Table, IntegrationColumns Columns, string? Key = null, SecretSource? Secrets = null);
+
+/// <param name="UserId">The owner; with <paramref name="WorkspaceId"/> the admin who connects it.</param>
+/// <param name="SelectedCalendarIds">A JSON array, an array of texts, or a text with commas; also becomes the calendars that block the user's page.</param>
+internal sealed record IntegrationColumns(
+    string Id,
+    string UserId,
+    string Url,
+    string Username,
+    string? Secret = null,
+    string? WorkspaceId = null,
+    string? Label = null,
+    string? CalendarPath = null,
+    string? SelectedCalendarIds = null,
+    string? Enabled = null);
+
+/// <param name="IntegrationId">The column that names the integration.</param>
+internal sealed record SecretSource(string Table, string IntegrationId, string Ciphertext, string Iv, string Tag);

@@ -1,0 +1,61 @@
+using System.Text.Json;
+using Lockstep.Crypto;
+
+namespace Lockstep.Server.Hosting.Adoption;
+
+/// <summary>A row of a source, read by the columns of the mapping. What is wrong is a <see cref="FormatException"/> that names the column and no value.</summary>
+internal readonly struct SourceRow(JsonElement row)
+{
+    public string Text(string column) =>
+        Optional(column) ?? throw new FormatException($"{column} is empty");
+
+    /// <returns>Null for no column, and for NULL.</returns>
+    public string? Optional(string? column)
+    {
+        if (column is null)
+            return null;
+        if (!row.TryGetProperty(column, out var value))
+            throw new FormatException($"there is no column {column}");
+        return value.ValueKind switch
+        {
+            JsonValueKind.Null => null,
+            JsonValueKind.String => value.GetString(),
+            _ => value.GetRawText(),
+        };
+    }
+
+    public Guid Id(string column) => OptionalId(column) ?? throw new FormatException($"{column} is empty");
+
+    public Guid? OptionalId(string? column) => Optional(column) is not { } text ? null
+        : Guid.TryParse(text, out var id) ? id : throw new FormatException($"{column} is no uuid");
+
+    public bool Flag(string? column) => Optional(column) is not ("false" or "f" or "0");
+
+    public IReadOnlyList<string> List(string? column)
+    {
+        if (Optional(column)?.Trim() is not { Length: > 0 } text)
+            return [];
+        if (text[0] != '[')
+            return text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        try
+        {
+            return JsonSerializer.Deserialize<List<string>>(text) ?? [];
+        }
+        catch (JsonException)
+        {
+            throw new FormatException($"{column} is no list of texts");
+        }
+    }
+
+    /// <param name="key">What sealed it; null: it is in clear.</param>
+    public Secret Value(string column, Secret? key)
+    {
+        var text = Text(column);
+        return key is null ? Secret.FromText(text) : OldBlob.Open(key, text) ?? throw new FormatException($"{column} does not open with the key");
+    }
+
+    /// <summary>Sealed, with each part in a column of its own.</summary>
+    public string Parts(SecretSource source) => $"{Part(source.Iv)}:{Part(source.Tag)}:{Part(source.Ciphertext)}";
+
+    private string Part(string column) => Text(column) is var text && text.StartsWith(@"\x", StringComparison.Ordinal) ? text[2..] : text;
+}
