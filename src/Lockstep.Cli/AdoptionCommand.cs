@@ -9,7 +9,7 @@ using Lockstep.Server.Vault;
 
 namespace Lockstep.Cli;
 
-/// <summary><c>lockstep import</c>: from tables of other software in the same database.</summary>
+/// <summary><c>lockstep adopt</c>: from tables of other software in the same database.</summary>
 internal static class AdoptionCommand
 {
     public static Command Create()
@@ -21,7 +21,7 @@ internal static class AdoptionCommand
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
         var command = new Command(
-            "import",
+            "adopt",
             """
             Take over credentials and calendar integrations from tables or views of other software in this database. Ids are kept, secrets are sealed anew.
 
@@ -29,7 +29,7 @@ internal static class AdoptionCommand
             Exit code 0: everything is here and the same, so the source may go. 1: something is bad, missing or different.
 
             Example:
-              lockstep import mapping.json --dry-run
+              lockstep adopt mapping.json --dry-run
             """)
         {
             file, dryRun, verify, json, directory, database,

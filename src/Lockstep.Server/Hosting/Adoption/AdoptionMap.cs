@@ -19,7 +19,7 @@ internal sealed record AdoptionMap(
         try
         {
             return JsonSerializer.Deserialize<AdoptionMap>(File.ReadAllBytes(path), StrictJson.Options)
-                ?? throw new StartRefusedException($"{path} is null. 'lockstep import --help' shows what a mapping is.");
+                ?? throw new StartRefusedException($"{path} is null. 'lockstep adopt --help' shows what a mapping is.");
         }
         catch (JsonException e)
         {

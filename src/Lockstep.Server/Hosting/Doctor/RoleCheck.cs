@@ -32,11 +32,11 @@ internal static class RoleCheck
             yield break;
         }
         if (role.Special.Length > 0 && (role.Serves || role.Name == Owner))
-            yield return Diagnosis.Fault(Area, "role_rights", $"{role.Name} has {role.Special}: it sees and changes what row-level security should keep from it.", $"ALTER ROLE {role.Name} NOSUPERUSER NOBYPASSRLS NOCREATEROLE;");
+            yield return Diagnosis.Fault(Area, "role_rights", $"{role.Name} has {role.Special}: it sees and changes what row-level security should keep from it.", Alter(role, "NOSUPERUSER NOBYPASSRLS NOCREATEROLE"));
         if (role.Name == Owner && role.CanLogin)
-            yield return Diagnosis.Fault(Area, "owner_login", $"{Owner} can log in, and owns every row.", $"ALTER ROLE {Owner} NOLOGIN;");
+            yield return Diagnosis.Fault(Area, "owner_login", $"{Owner} can log in, and owns every row.", Alter(role, "NOLOGIN"));
         if (role.Serves && !role.CanLogin)
-            yield return Diagnosis.Fault(Area, "role_login", $"{role.Name} cannot log in.", $"ALTER ROLE {role.Name} LOGIN;");
+            yield return Diagnosis.Fault(Area, "role_login", $"{role.Name} cannot log in.", Alter(role, "LOGIN"));
         // A superuser is in every role, which has been said.
         if (role is { Serves: true, OwnsAll: true } && !role.Special.Contains("SUPERUSER", StringComparison.Ordinal))
             yield return Diagnosis.Fault(Area, "role_owner", $"{role.Name} is a member of {Owner}, who sees every row.", $"REVOKE {Owner} FROM {role.Name};");
@@ -48,11 +48,14 @@ internal static class RoleCheck
     {
         if (!role.Settings.Contains("log_min_error_statement=panic", StringComparison.Ordinal))
             yield return Diagnosis.Warning(Area, "rejected_statements_logged", $"A statement of {role.Name} that PostgreSQL rejects is written to the server's log, and may hold a value.",
-                $"As a superuser: ALTER ROLE {role.Name} SET log_min_error_statement = panic;");
+                "As a superuser: " + Alter(role, "SET log_min_error_statement = panic"));
         if (!role.Settings.Contains("lock_timeout=", StringComparison.Ordinal) || !role.Settings.Contains("idle_in_transaction_session_timeout=", StringComparison.Ordinal))
             yield return Diagnosis.Warning(Area, "role_timeouts", $"{role.Name} may wait for a lock, or hold one idle, without an end.",
-                $"ALTER ROLE {role.Name} SET lock_timeout = '2s'; ALTER ROLE {role.Name} SET idle_in_transaction_session_timeout = '5s';");
+                Alter(role, "SET lock_timeout = '2s'") + " " + Alter(role, "SET idle_in_transaction_session_timeout = '5s'"));
     }
+
+    /// <summary>For somebody to read and run; nothing here runs it.</summary>
+    private static string Alter(Role role, string what) => string.Join(' ', "ALTER ROLE", role.Name, what) + ";";
 
     private static async Task<List<Role>> Read(NpgsqlConnection connection, CancellationToken ct)
     {

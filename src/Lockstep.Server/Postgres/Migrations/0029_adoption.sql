@@ -1,4 +1,4 @@
--- For lockstep import, as the migrator: the rows of a table or view of other software in this database, whatever its columns are.
+-- For lockstep adopt, as the migrator: the rows of a table or view of other software in this database, whatever its columns are.
 
 CREATE FUNCTION lockstep.rows_to_import(p_relation regclass) RETURNS SETOF jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

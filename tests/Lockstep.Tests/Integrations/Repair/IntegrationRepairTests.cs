@@ -125,7 +125,8 @@ public sealed class IntegrationRepairTests(LockstepApp app) : IClassFixture<Lock
             SELECT gen_random_uuid(), CASE WHEN n <= $3 / 2 THEN $1 END, CASE WHEN n > $3 / 2 THEN $2 END, 'caldav', 'Calendar ' || n, 'u' || n,
                    jsonb_set($4::jsonb, '{username}', to_jsonb('u' || n)), now() + interval '1 year'
             FROM   generate_series(1, $3) n
-            """, connection) { Parameters = { new() { Value = app.UserId("ada") }, new() { Value = workspace }, new() { Value = Rows }, new() { Value = Good } } })
+            """, connection)
+        { Parameters = { new() { Value = app.UserId("ada") }, new() { Value = workspace }, new() { Value = Rows }, new() { Value = Good } } })
             await fill.ExecuteNonQueryAsync();
         var ids = new List<Guid>();
         await using (var choose = new NpgsqlCommand("SELECT id FROM lockstep.integrations WHERE substring(label FROM 10)::int % 10 = 0 ORDER BY substring(label FROM 10)::int", connection))
