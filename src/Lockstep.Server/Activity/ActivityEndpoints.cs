@@ -24,7 +24,7 @@ internal static class ActivityEndpoints
             .WithSummary("Signed checkpoints of the audit, oldest first, to be kept elsewhere").ProducesProblem(403);
     }
 
-    private static async Task<Results<Ok<Page<ActivityView>>, ProblemHttpResult>> List(
+    internal static async Task<Results<Ok<Page<ActivityView>>, ProblemHttpResult>> List(
         TenantSession session,
         CancellationToken ct,
         string? action = null,
@@ -45,7 +45,7 @@ internal static class ActivityEndpoints
             : TypedResults.Ok(await ActivityLog.List(session, new ActivityFilter(action, entityType, entityId, workspaceId, since, until, after, limit), ct));
     }
 
-    private static async Task<Results<Ok<Page<Checkpoint>>, ProblemHttpResult>> Checkpoints(
+    internal static async Task<Results<Ok<Page<Checkpoint>>, ProblemHttpResult>> Checkpoints(
         AuditChain chain, CancellationToken ct, long after = 0, int limit = UsualPerPage)
     {
         if (limit is < 1 or > MostPerPage)

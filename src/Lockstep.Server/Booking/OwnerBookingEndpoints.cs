@@ -31,7 +31,7 @@ internal static class OwnerBookingEndpoints
         bookings.MapPost("{id:guid}/cancel", Cancel).WithName("cancelBooking").WithSummary("Call a booking off: its time is free again, its event is deleted, and the visitor's page says so");
     }
 
-    private static async Task<Results<Ok<Page<BookingAnswer>>, ProblemHttpResult>> List(
+    internal static async Task<Results<Ok<Page<BookingAnswer>>, ProblemHttpResult>> List(
         TenantSession session, TimeProvider time, CancellationToken ct, string? from = null, Guid? after = null, int limit = 100)
     {
         var start = Instant.FromDateTimeOffset(time.GetUtcNow());
@@ -48,7 +48,7 @@ internal static class OwnerBookingEndpoints
         return TypedResults.Ok(new Page<BookingAnswer>(items, found.Count > limit ? items[^1].Id.ToString() : null));
     }
 
-    private static async Task<Results<Ok<BookingAnswer>, ProblemHttpResult>> Cancel(Guid id, TenantSession session, BookingDesk desk, CancellationToken ct)
+    internal static async Task<Results<Ok<BookingAnswer>, ProblemHttpResult>> Cancel(Guid id, TenantSession session, BookingDesk desk, CancellationToken ct)
     {
         if (await session.First(BookingRows.One(new BookingId(id)), BookedTime.Read, ct) is not { } booking)
             return Problems.NotFound();

@@ -19,10 +19,10 @@ internal static class ProviderEndpoints
         WhyEndpoint.Map(provider);
     }
 
-    private static async Task<Ok<Provider>> Get(TenantSession session, CancellationToken ct) =>
+    internal static async Task<Ok<Provider>> Get(TenantSession session, CancellationToken ct) =>
         TypedResults.Ok(await ProviderStore.Read(session, ct) ?? Complete(new Provider()));
 
-    private static async Task<Results<Ok<Provider>, ProblemHttpResult>> Put(Provider body, TenantSession session, CancellationToken ct)
+    internal static async Task<Results<Ok<Provider>, ProblemHttpResult>> Put(Provider body, TenantSession session, CancellationToken ct)
     {
         var errors = ProviderRules.Check(body);
         errors.RefuseSecretsIn("settings", body.Settings);

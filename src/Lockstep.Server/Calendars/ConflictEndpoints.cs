@@ -20,13 +20,13 @@ internal static class ConflictEndpoints
             .WithName("restoreConflict").WithSummary("Brings the version back that lost, as a new edit.");
     }
 
-    private static async Task<Results<Ok<Page<ConflictView>>, ProblemHttpResult>> List(
+    internal static async Task<Results<Ok<Page<ConflictView>>, ProblemHttpResult>> List(
         Guid id, TenantSession session, CancellationToken ct, Guid? after = null, int limit = 50) =>
         limit is < 1 or > MaxLimit ? Problems.Invalid("limit", $"From 1 to {MaxLimit}.")
         : await ConflictStore.List(session, new IntegrationId(id), after, limit, ct) is { } page ? TypedResults.Ok(page)
         : Problems.NotFound();
 
-    private static async Task<Results<Ok<EventView>, NoContent, ProblemHttpResult>> Restore(
+    internal static async Task<Results<Ok<EventView>, NoContent, ProblemHttpResult>> Restore(
         Guid id, TenantSession session, EventStore events, CancellationToken ct)
     {
         var outcome = await events.Restore(session, id, ct);

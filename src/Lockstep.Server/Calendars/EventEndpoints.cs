@@ -25,7 +25,7 @@ internal static class EventEndpoints
         group.MapDelete("{id:guid}", Delete).WithName("deleteEvent").WithSummary("Deletes an event, on the calendar server too.");
     }
 
-    private static async Task<Results<Created<EventView>, ProblemHttpResult>> Create(
+    internal static async Task<Results<Created<EventView>, ProblemHttpResult>> Create(
         NewEventBody? body, TenantSession session, EventStore events, HttpResponse response, CancellationToken ct)
     {
         var errors = new FieldErrors();
@@ -39,7 +39,7 @@ internal static class EventEndpoints
         return TypedResults.Created($"/v1/events/{stored.Id}", EventView.Of(stored));
     }
 
-    private static async Task<Results<Ok<Page<EventView>>, ProblemHttpResult>> List(
+    internal static async Task<Results<Ok<Page<EventView>>, ProblemHttpResult>> List(
         TenantSession session, CancellationToken ct, string? from = null, string? to = null, bool expand = false, string? timeZone = null,
         string? after = null, int limit = EventQuery.DefaultLimit)
     {
@@ -49,7 +49,7 @@ internal static class EventEndpoints
             : Problems.Invalid("to", EventPages.TooMany);
     }
 
-    private static async Task<Results<Ok<EventView>, ProblemHttpResult>> Get(
+    internal static async Task<Results<Ok<EventView>, ProblemHttpResult>> Get(
         Guid id, TenantSession session, HttpResponse response, CancellationToken ct)
     {
         if (await EventStore.Get(session, new EventId(id), ct) is not { } row)
@@ -58,7 +58,7 @@ internal static class EventEndpoints
         return TypedResults.Ok(EventView.Of(row));
     }
 
-    private static async Task<Results<Ok<EventView>, ProblemHttpResult>> Patch(
+    internal static async Task<Results<Ok<EventView>, ProblemHttpResult>> Patch(
         Guid id, EventBody? body, [FromHeader(Name = "If-Match")] string? ifMatch, TenantSession session, EventStore events,
         HttpResponse response, CancellationToken ct)
     {
@@ -74,7 +74,7 @@ internal static class EventEndpoints
         return TypedResults.Ok(EventView.Of(stored));
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> Delete(
+    internal static async Task<Results<NoContent, ProblemHttpResult>> Delete(
         Guid id, [FromHeader(Name = "If-Match")] string? ifMatch, TenantSession session, EventStore events, CancellationToken ct)
     {
         var outcome = await events.Delete(session, new EventId(id), IfMatch.Version(ifMatch), ct);

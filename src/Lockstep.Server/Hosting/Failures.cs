@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lockstep.Server.Console;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Microsoft.AspNetCore.Diagnostics;
@@ -50,7 +51,7 @@ internal sealed partial class Failures(ILogger<Failures> logger, IHostApplicatio
         problem ??= Problems.Of(500, "internal_error", $"This is a fault of the server, and it is in its log under request {TraceId(context)}. Look whether it was done before you try again.");
         if (problem.StatusCode is 503 or 429)
             context.Response.Headers.RetryAfter = ((int)Math.Ceiling(retryAfter.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        await problem.ExecuteAsync(context);
+        await context.Answer(problem);
         return true;
     }
 

@@ -42,7 +42,7 @@ internal static class Health
 
     private static Ok<HealthView> Live(TimeProvider time) => TypedResults.Ok(View("ok", new Dictionary<string, string>(), time));
 
-    private static async Task<Results<Ok<HealthView>, JsonHttpResult<HealthView>>> Check(
+    internal static async Task<Results<Ok<HealthView>, JsonHttpResult<HealthView>>> Check(
         Database database, KeyHealth keys, WorkerPulse workers, SealWatch audit, DiskWatch disk, TimeProvider time, CancellationToken ct)
     {
         var reachable = await Reachable(database, ct);

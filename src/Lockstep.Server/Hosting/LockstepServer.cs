@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Lockstep.Server.Console;
 using Lockstep.Server.Http;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy;
@@ -141,7 +142,7 @@ internal sealed class LockstepServer : IAsyncDisposable
                 : null,
             provider.GetRequiredService<TimeProvider>()));
         services.AddScoped<CallerContext>().AddScoped(provider => provider.GetRequiredService<CallerContext>().Session);
-        // The core alone: the full set makes data-protection keys in the home directory, and nothing here uses cookies.
+        // The core alone: the full set makes data-protection keys in the home directory, and the console's cookie needs none.
         services.AddAuthenticationCore(authentication =>
         {
             authentication.DefaultScheme = BearerAuthentication.SchemeName;
@@ -183,7 +184,7 @@ internal sealed class LockstepServer : IAsyncDisposable
     /// <summary>404 and 405 of the router, and other answers without a body, as problem documents too.</summary>
     private static Task BareStatus(Microsoft.AspNetCore.Diagnostics.StatusCodeContext context) => context.HttpContext.Response.StatusCode switch
     {
-        404 => Problems.NotFound().ExecuteAsync(context.HttpContext),
+        404 => context.HttpContext.Answer(Problems.NotFound()),
         405 => Problems.Of(405, "method_not_allowed", "This address does not take that method. See /openapi/v1.json.").ExecuteAsync(context.HttpContext),
         413 => Problems.Of(413, "body_too_large", "The body is larger than this call takes.").ExecuteAsync(context.HttpContext),
         415 => Problems.Of(415, "json_expected", "This call takes JSON: send 'Content-Type: application/json'.").ExecuteAsync(context.HttpContext),

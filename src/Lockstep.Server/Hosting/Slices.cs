@@ -4,6 +4,7 @@ using Lockstep.Server.Booking;
 using Lockstep.Server.Calendars;
 using Lockstep.Server.ChangeSync;
 using Lockstep.Server.ChangeSync.Keeping;
+using Lockstep.Server.Console;
 using Lockstep.Server.Integrations;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Vault;
@@ -35,6 +36,7 @@ internal static class Slices
             PushDelay = settings.PushDelay,
         });
         services.AddBooking(new BookingOptions(settings.BookingLimit));
+        services.AddConsole();
     }
 
     public static void Map(IEndpointRouteBuilder routes)
@@ -48,6 +50,7 @@ internal static class Slices
         routes.MapCalendars();
         routes.MapIntegrations();
         routes.MapBooking();
+        routes.MapConsole();
     }
 
     // Where tokens come from a JWKS alone there is no shared secret. A forged cursor only skips or repeats what its owner may read anyway:

@@ -39,7 +39,7 @@ internal static class DiscoveryEndpoints
             .ProducesProblem(404).ProducesProblem(409).ProducesProblem(422).ProducesProblem(429).ProducesProblem(502).ProducesProblem(504);
     }
 
-    private static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Discover(
+    internal static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Discover(
         DiscoverRequest request, AccountUrls addresses, CaldavClients clients, HttpResponse response, CancellationToken ct)
     {
         using var password = request.Password;
@@ -52,7 +52,7 @@ internal static class DiscoveryEndpoints
             : await Look(clients, urls, request.Username!.Trim(), password!, CaldavScheme.Password, response, ct);
     }
 
-    private static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Test(
+    internal static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Test(
         Guid id, TenantSession session, IntegrationStore store, CredentialVault vault, CaldavClients clients, HttpResponse response, CancellationToken ct)
     {
         if (await store.Get(session, new IntegrationId(id), ct) is not { } integration)
@@ -74,7 +74,7 @@ internal static class DiscoveryEndpoints
         }
     }
 
-    private static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Look(
+    internal static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Look(
         CaldavClients clients, IReadOnlyList<Uri> urls, string username, Secret secret, CaldavScheme scheme, HttpResponse response, CancellationToken ct)
     {
         CaldavFailure? first = null;

@@ -39,9 +39,9 @@ internal static class IntegrationEndpoints
         routes.MapDiscovery(group);
     }
 
-    private static Ok<IntegrationTypeList> Types() => TypedResults.Ok(IntegrationTypes.All);
+    internal static Ok<IntegrationTypeList> Types() => TypedResults.Ok(IntegrationTypes.All);
 
-    private static async Task<Results<Created<IntegrationView>, ProblemHttpResult>> Create(
+    internal static async Task<Results<Created<IntegrationView>, ProblemHttpResult>> Create(
         CreateIntegrationRequest request, TenantSession session, IntegrationStore store, SqlVault sqlVault, AccountUrls addresses, CancellationToken ct)
     {
         using var secret = request.Secret;
@@ -59,7 +59,7 @@ internal static class IntegrationEndpoints
         };
     }
 
-    private static async Task<Results<Ok<Page<IntegrationView>>, ProblemHttpResult>> List(
+    internal static async Task<Results<Ok<Page<IntegrationView>>, ProblemHttpResult>> List(
         TenantSession session, IntegrationStore store, CancellationToken ct, Guid? workspaceId = null, Guid? after = null, int limit = UsualPerPage)
     {
         if (limit is < 1 or > MostPerPage)
@@ -71,13 +71,13 @@ internal static class IntegrationEndpoints
             found.Count > limit ? found[limit - 1].Id.ToString() : null));
     }
 
-    private static async Task<Results<Ok<IntegrationView>, ProblemHttpResult>> Get(
+    internal static async Task<Results<Ok<IntegrationView>, ProblemHttpResult>> Get(
         Guid id, TenantSession session, IntegrationStore store, CancellationToken ct) =>
         await store.Get(session, new IntegrationId(id), ct) is { } integration
             ? TypedResults.Ok(IntegrationView.Of(integration, await store.Calendars(session, integration.Id, ct)))
             : Problems.NotFound();
 
-    private static async Task<Results<Ok<IntegrationView>, ProblemHttpResult>> Update(
+    internal static async Task<Results<Ok<IntegrationView>, ProblemHttpResult>> Update(
         Guid id, UpdateIntegrationRequest request, TenantSession session, IntegrationStore store, SqlVault sqlVault, AccountUrls addresses, CancellationToken ct)
     {
         using var secret = request.Secret;
@@ -95,11 +95,11 @@ internal static class IntegrationEndpoints
         };
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> Delete(
+    internal static async Task<Results<NoContent, ProblemHttpResult>> Delete(
         Guid id, TenantSession session, IntegrationStore store, CancellationToken ct) =>
         await store.Delete(session, new IntegrationId(id), ct) is { } refused ? IntegrationProblems.Of(refused) : TypedResults.NoContent();
 
-    private static async Task<Results<Ok<SyncLogEntry>, Accepted<RunAnswer>, ProblemHttpResult>> Sync(
+    internal static async Task<Results<Ok<SyncLogEntry>, Accepted<RunAnswer>, ProblemHttpResult>> Sync(
         Guid id, TenantSession session, IntegrationStore store, HttpResponse response, TimeProvider time, CancellationToken ct, int wait = 0)
     {
         if (wait is < 0 or > LongestWait)
@@ -115,7 +115,7 @@ internal static class IntegrationEndpoints
             : TypedResults.Accepted($"/v1/integrations/{id}/sync-log", new RunAnswer(promised.Run));
     }
 
-    private static async Task<Results<Ok<Page<SyncLogEntry>>, ProblemHttpResult>> Log(
+    internal static async Task<Results<Ok<Page<SyncLogEntry>>, ProblemHttpResult>> Log(
         Guid id, TenantSession session, IntegrationStore store, CancellationToken ct, Guid? after = null, int limit = UsualPerPage)
     {
         if (limit is < 1 or > MostPerPage)
@@ -127,7 +127,7 @@ internal static class IntegrationEndpoints
             [.. entries.Take(limit)], entries.Count > limit ? entries[limit - 1].Id.ToString() : null));
     }
 
-    private static async Task<Results<Ok<IntegrationView>, ProblemHttpResult>> Confirm(
+    internal static async Task<Results<Ok<IntegrationView>, ProblemHttpResult>> Confirm(
         Guid id, ConfirmDeletionsRequest request, TenantSession session, IntegrationStore store, CancellationToken ct)
     {
         if (request.Count < 1)

@@ -38,7 +38,7 @@ internal static partial class WorkspaceEndpoints
             .WithName("deleteMe").WithSummary("Delete your user and everything you own; it cannot be undone");
     }
 
-    private static async Task<Results<Created<WorkspaceView>, ProblemHttpResult>> Create(
+    internal static async Task<Results<Created<WorkspaceView>, ProblemHttpResult>> Create(
         NewWorkspace body, TenantSession session, MembershipMirror memberships, CancellationToken ct)
     {
         if (memberships.IsSource)
@@ -55,7 +55,7 @@ internal static partial class WorkspaceEndpoints
             : Problems.Conflict("slug_taken", $"The slug '{slug}' belongs to another workspace. Choose another, or leave it out.");
     }
 
-    private static async Task<Ok<Page<WorkspaceView>>> List(
+    internal static async Task<Ok<Page<WorkspaceView>>> List(
         TenantSession session, Guid? after, int? limit, CancellationToken ct)
     {
         var size = Math.Clamp(limit ?? 50, 1, 200);
@@ -64,13 +64,13 @@ internal static partial class WorkspaceEndpoints
             [.. rows.Take(size)], rows.Count > size ? rows[size - 1].Id.ToString() : null));
     }
 
-    private static async Task<Results<Ok<Page<MemberView>>, ProblemHttpResult>> Members(
+    internal static async Task<Results<Ok<Page<MemberView>>, ProblemHttpResult>> Members(
         Guid id, TenantSession session, CancellationToken ct) =>
         await WorkspaceDirectory.Members(session, id, ct) is { } members
             ? TypedResults.Ok(new Page<MemberView>(members, null))
             : Problems.NotFound();
 
-    private static async Task<Results<Ok<MemberAnswer>, Accepted<MemberAnswer>, ProblemHttpResult>> Add(
+    internal static async Task<Results<Ok<MemberAnswer>, Accepted<MemberAnswer>, ProblemHttpResult>> Add(
         Guid id, NewMember body, TenantSession session, MembershipMirror memberships, CancellationToken ct)
     {
         if (memberships.IsSource)
@@ -92,17 +92,17 @@ internal static partial class WorkspaceEndpoints
         };
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> Remove(
+    internal static async Task<Results<NoContent, ProblemHttpResult>> Remove(
         Guid id, Guid userId, TenantSession session, MembershipMirror memberships, CancellationToken ct) =>
         memberships.IsSource ? Elsewhere()
         : await WorkspaceDirectory.SetMember(session, id, userId, null, ct) is var answer and not "removed" ? Refusal(answer)
         : TypedResults.NoContent();
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> Delete(
+    internal static async Task<Results<NoContent, ProblemHttpResult>> Delete(
         Guid id, TenantSession session, CancellationToken ct) =>
         await WorkspaceDirectory.Delete(session, id, ct) is var answer and not "deleted" ? Refusal(answer) : TypedResults.NoContent();
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteMe(
+    internal static async Task<Results<NoContent, ProblemHttpResult>> DeleteMe(
         TenantSession session, UserDirectory users, CancellationToken ct)
     {
         var me = session.Caller.RequiredUser;

@@ -50,15 +50,15 @@ internal static class CredentialEndpoints
             .ProducesProblem(401).ProducesProblem(422);
     }
 
-    private static async Task<Results<Ok<RevokeAllAnswer>, ProblemHttpResult>> RevokeOfWorkspace(
+    internal static async Task<Results<Ok<RevokeAllAnswer>, ProblemHttpResult>> RevokeOfWorkspace(
         Guid id, RevokeAllRequest request, TenantSession session, CredentialVault vault, CancellationToken ct) =>
         await RevokeAll(Tenant.Of(new WorkspaceId(id)), request, session, vault, ct);
 
-    private static async Task<Results<Ok<RevokeAllAnswer>, ProblemHttpResult>> RevokeOfUser(
+    internal static async Task<Results<Ok<RevokeAllAnswer>, ProblemHttpResult>> RevokeOfUser(
         RevokeAllRequest request, TenantSession session, CredentialVault vault, CancellationToken ct) =>
         await RevokeAll(Tenant.Of(session.Caller.RequiredUser), request, session, vault, ct);
 
-    private static async Task<Results<Ok<RevokeAllAnswer>, ProblemHttpResult>> RevokeAll(
+    internal static async Task<Results<Ok<RevokeAllAnswer>, ProblemHttpResult>> RevokeAll(
         Tenant tenant, RevokeAllRequest request, TenantSession session, CredentialVault vault, CancellationToken ct)
     {
         if (CredentialRules.CheckReason(request.Reason) is { Any: true } errors)
@@ -68,7 +68,7 @@ internal static class CredentialEndpoints
             : Problems.NotFound();
     }
 
-    private static async Task<Results<Created<CredentialView>, ProblemHttpResult>> Store(
+    internal static async Task<Results<Created<CredentialView>, ProblemHttpResult>> Store(
         StoreCredentialRequest request, TenantSession session, CredentialVault vault, GrantRules grants, CancellationToken ct)
     {
         using var given = grants.Read(request.Value, request.OAuth);
@@ -79,7 +79,7 @@ internal static class CredentialEndpoints
         };
     }
 
-    private static async Task<Results<Ok<Page<CredentialView>>, ProblemHttpResult>> List(
+    internal static async Task<Results<Ok<Page<CredentialView>>, ProblemHttpResult>> List(
         TenantSession session,
         CredentialVault vault,
         CancellationToken ct,
@@ -108,15 +108,15 @@ internal static class CredentialEndpoints
         return TypedResults.Ok(await vault.List(session, filter, ct));
     }
 
-    private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Get(
+    internal static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Get(
         Guid id, TenantSession session, CredentialVault vault, CancellationToken ct) =>
         await vault.Get(session, new CredentialId(id), ct) is { } credential ? TypedResults.Ok(credential) : Problems.NotFound();
 
-    private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Update(
+    internal static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Update(
         Guid id, UpdateCredentialRequest request, TenantSession session, CredentialVault vault, CancellationToken ct) =>
         Answer(await vault.Update(session, new CredentialId(id), request.ToChanges(), ct));
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> Delete(
+    internal static async Task<Results<NoContent, ProblemHttpResult>> Delete(
         Guid id, TenantSession session, CredentialVault vault, CancellationToken ct) =>
         await vault.Delete(session, new CredentialId(id), ct) switch
         {
@@ -124,7 +124,7 @@ internal static class CredentialEndpoints
             var refused => CredentialProblems.Of(refused),
         };
 
-    private static async Task<Results<Ok<RevealAnswer>, ProblemHttpResult>> Reveal(
+    internal static async Task<Results<Ok<RevealAnswer>, ProblemHttpResult>> Reveal(
         Guid id, RevealRequest request, TenantSession session, CredentialVault vault, HttpResponse response, CancellationToken ct)
     {
         var outcome = await vault.Reveal(session, new CredentialId(id), request.Purpose, request.Version, ct);
@@ -134,22 +134,22 @@ internal static class CredentialEndpoints
         return TypedResults.Ok(new RevealAnswer(revealed.Value, revealed.Version, revealed.ExpiresAt));
     }
 
-    private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Rotate(
+    internal static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Rotate(
         Guid id, RotateRequest request, TenantSession session, CredentialVault vault, GrantRules grants, CancellationToken ct)
     {
         using var given = grants.Read(request.Value, request.OAuth);
         return Answer(await vault.Rotate(session, new CredentialId(id), given.Value, given.Grant, request.ExpectedVersion, request.GraceSeconds, ct));
     }
 
-    private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Revoke(
+    internal static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Revoke(
         Guid id, TenantSession session, CredentialVault vault, CancellationToken ct) =>
         Answer(await vault.Revoke(session, new CredentialId(id), ct));
 
-    private static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Rollback(
+    internal static async Task<Results<Ok<CredentialView>, ProblemHttpResult>> Rollback(
         Guid id, RollbackRequest request, TenantSession session, CredentialVault vault, CancellationToken ct) =>
         Answer(await vault.Rollback(session, new CredentialId(id), request.Version, ct));
 
-    private static async Task<Results<Ok<CredentialVersionsAnswer>, ProblemHttpResult>> Versions(
+    internal static async Task<Results<Ok<CredentialVersionsAnswer>, ProblemHttpResult>> Versions(
         Guid id, TenantSession session, CredentialVault vault, CancellationToken ct) =>
         await vault.Versions(session, new CredentialId(id), ct) is { Count: > 0 } versions
             ? TypedResults.Ok(new CredentialVersionsAnswer(versions))

@@ -24,7 +24,8 @@ public sealed partial class ArchitectureTextTests
 
         var there = Directory.EnumerateDirectories(server).Where(room => Path.GetFileName(room) is not ("bin" or "obj"))
             .SelectMany(room => Directory.EnumerateDirectories(room).Append(room)).Select(room => Path.GetRelativePath(server, room).Replace('\\', '/'));
-        there.Except(named).Except(Spoken).ShouldBeEmpty();
+        // The console has a folder for each entry of its menu.
+        there.Except(named).Except(Spoken).Where(room => !room.StartsWith("Console/", StringComparison.Ordinal)).ShouldBeEmpty();
     }
 
     [Fact]

@@ -17,6 +17,7 @@ internal static class TenantRows
         ("lockstep.workspace_invitations", "INSERT INTO lockstep.workspace_invitations (id, workspace_id, email, role, invited_by) VALUES (gen_random_uuid(), $2, 'guest@example.com', 'member', $1) ON CONFLICT DO NOTHING"),
         ("lockstep.membership_leases", "INSERT INTO lockstep.membership_leases (user_id) VALUES ($1) ON CONFLICT DO NOTHING"),
         ("lockstep.api_tokens", $"INSERT INTO lockstep.api_tokens (id, {Owner}, name, hash, hint, scopes) VALUES ({Id}, {Owned}, 'ci', sha256(convert_to($3, 'UTF8')), 'abcd', '{{sync}}')"),
+        ("lockstep.console_sessions", "INSERT INTO lockstep.console_sessions (id, user_id, hash, expires_at) VALUES (gen_random_uuid(), $1, sha256(convert_to($3, 'UTF8')), now() + interval '1 hour')"),
         ("lockstep.activity_log", $"INSERT INTO lockstep.activity_log ({Owner}, actor, action, entity_type) VALUES ({Owned}, 'user', 'CREDENTIAL_CREATED', 'credential')"),
         ("lockstep.data_keys", $"INSERT INTO lockstep.data_keys (id, {Owner}, version, provider, key_version, wrapped_key) VALUES ({Id}, {Owned}, 1, 'local', 'k', 'w')"),
         ("lockstep.credentials", $"INSERT INTO lockstep.credentials (id, {Owner}, scope, name, provider, type, encrypted_value, key_provider, data_key_id, key_version, format, masked_value) VALUES ({Id}, {Owned}, upper($3), 'n', 'p', 'API_KEY', 'a:b:c', 'data_key', {Id}, 1, 'v1', '***')"),

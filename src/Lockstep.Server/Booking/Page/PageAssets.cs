@@ -7,7 +7,10 @@ namespace Lockstep.Server.Booking.Page;
 /// <remarks>Hashes, not nonces: the two never change while the program runs, and a cached page keeps its policy.</remarks>
 internal static class PageAssets
 {
-    public static readonly Html Style = Html.Resource("Booking/page.css");
+    /// <summary>Colours, radius and spacing: the console has the same.</summary>
+    public static readonly Html Tokens = Html.Resource("Booking/tokens.css");
+
+    public static readonly Html Style = Html.Of($"{Tokens}{Html.Resource("Booking/page.css")}");
 
     public static readonly Html Script = Html.Resource("Booking/page.js");
 

@@ -121,6 +121,8 @@ public sealed class RouteAttackTests(LockstepApp app) : IClassFixture<LockstepAp
         let path = "/" + string.Join('/', endpoint.RoutePattern.PathSegments.Select(segment => string.Concat(segment.Parts.Select(part =>
             part is Microsoft.AspNetCore.Routing.Patterns.RoutePatternParameterPart parameter ? $"{{{parameter.Name}}}"
             : part is Microsoft.AspNetCore.Routing.Patterns.RoutePatternLiteralPart literal ? literal.Content : ""))))
+        // The console takes cookies, no tokens: ConsoleIsolationTests attack it by one.
+        where !path.StartsWith("/console", StringComparison.Ordinal)
         orderby path, verb
         select (verb, path);
 

@@ -1,0 +1,27 @@
+using Lockstep.Server.Calendars;
+using Lockstep.Server.Integrations;
+
+namespace Lockstep.Server.Console.Connections;
+
+/// <param name="Provider">Null: any CalDAV server.</param>
+internal sealed record AccountView(ProviderPreset? Provider, string Url, string Username)
+{
+    /// <summary>The account's owner has to say where it is.</summary>
+    public bool AsksForAddress => Provider is null || Provider.Url.Contains("HOST", StringComparison.Ordinal) || Provider.Url.Contains("USER", StringComparison.Ordinal);
+}
+
+/// <param name="Id">Of the pending account.</param>
+/// <param name="Write">Where new events go.</param>
+internal sealed record ChooseView(string Id, string Provider, string Username, string Label, IReadOnlyList<DiscoveredCalendar> Calendars, string? Write, IReadOnlySet<string> Read);
+
+/// <param name="Calendars">Empty while they are being found.</param>
+/// <param name="Trouble">Why it does not go on by itself; null while it does.</param>
+internal sealed record FirstSyncView(Integration Connection, IReadOnlyList<MirrorCount> Calendars, SyncLogEntry? Finished, string? Trouble)
+{
+    public long Objects => Calendars.Sum(calendar => calendar.Objects);
+
+    public int Read => Calendars.Count(calendar => calendar.IsRead);
+
+    /// <summary>The page asks again by itself until then.</summary>
+    public bool IsOver => Finished is not null || Trouble is not null;
+}

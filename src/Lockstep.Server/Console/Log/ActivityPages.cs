@@ -1,0 +1,27 @@
+using Lockstep.Server.Activity;
+using Lockstep.Server.Http;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Lockstep.Server.Console.Log;
+
+/// <summary>The activity: one's own and that of the workspaces one administers; for an operator, everybody's.</summary>
+internal static class ActivityPages
+{
+    public static void Map(IEndpointRouteBuilder console) => console.MapGet("/activity", List);
+
+    private static async Task<IResult> List(ConsoleVisit visit, string? action, string? from, string? to, string? entity, string? after, CancellationToken ct)
+    {
+        var answer = await ActivityEndpoints.List(
+            visit.Session, ct,
+            Given(action), null, Guid.TryParse(entity, out var id) ? id : null, null,
+            Given(from) is { } first ? first + "T00:00:00Z" : null,
+            Given(to) is { } last ? last + "T23:59:59Z" : null,
+            long.TryParse(after, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var seq) ? seq : null);
+        var (page, refusal) = visit.Read<Page<ActivityView>>(answer);
+        return await visit.Page<ActivityPage>("activity", new ActivityPageView(page?.Items ?? [], page?.Next, action ?? "", from ?? "", to ?? "", entity ?? ""), refusal);
+    }
+
+    private static string? Given(string? text) => text is { Length: > 0 } ? text : null;
+}
