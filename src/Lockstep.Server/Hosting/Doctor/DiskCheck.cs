@@ -12,13 +12,16 @@ internal static class DiskCheck
 
     private const long Enough = 2L << 30;
 
-    public static IEnumerable<Diagnosis> Look(Settings settings)
+    public static IEnumerable<Diagnosis> Look(Settings settings) => Look(settings, folder => new DriveInfo(folder).AvailableFreeSpace);
+
+    /// <param name="room">Bytes free for this program on the disk of a folder.</param>
+    internal static IEnumerable<Diagnosis> Look(Settings settings, Func<string, long> room)
     {
         if (settings.Database is not null)
             yield break;
         foreach (var folder in new[] { settings.DataDirectory, ClusterHome.Locate(settings.DataDirectory) }.Select(Existing).Distinct())
         {
-            var free = new DriveInfo(folder).AvailableFreeSpace;
+            var free = room(folder);
             var text = $"{free >> 20} MB are free for {folder}";
             yield return free < Least
                 ? Diagnosis.Fault(Area, "disk_full", $"{text}: PostgreSQL needs {Least >> 20} MB to go on writing.", "Make room or enlarge the disk before it is full: a database whose disk is full stops. Old backups and logs are the first to look at.")
