@@ -15,20 +15,32 @@ public sealed class FakeTime(DateTimeOffset? start = null) : TimeProvider
     public void Advance(TimeSpan by)
     {
         now += by;
-        foreach (var timer in timers.ToList())
+        foreach (var timer in Timers())
             timer.FireUntil(now);
+    }
+
+    /// <summary>Does somebody wait for a moment so far ahead, or farther?</summary>
+    public bool IsAwaited(TimeSpan ahead) => Timers().Exists(timer => timer.IsDueFrom(now + ahead));
+
+    private List<FakeTimer> Timers()
+    {
+        lock (timers)
+            return [.. timers];
     }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = new FakeTimer(callback, state, now + dueTime, period);
-        timers.Add(timer);
+        lock (timers)
+            timers.Add(timer);
         return timer;
     }
 
     private sealed class FakeTimer(TimerCallback callback, object? state, DateTimeOffset next, TimeSpan period) : ITimer
     {
         private bool stopped;
+
+        public bool IsDueFrom(DateTimeOffset time) => !stopped && next >= time && next < DateTimeOffset.MaxValue;
 
         public void FireUntil(DateTimeOffset time)
         {
