@@ -10,8 +10,6 @@ public sealed class BookingInBrowserTests(LockstepApp app, Browser browser) : IC
 {
     [Theory]
     [InlineData(1280, ColorScheme.Light, true)]
-    [InlineData(1280, ColorScheme.Dark, true)]
-    [InlineData(390, ColorScheme.Light, true)]
     [InlineData(390, ColorScheme.Dark, true)]
     [InlineData(390, ColorScheme.Light, false)]
     public async Task A_visitor_takes_a_time_moves_it_and_gives_it_back_with_and_without_script(int width, ColorScheme scheme, bool script)
