@@ -1,4 +1,3 @@
-using System.Net.ServerSentEvents;
 using Lockstep.Server.Tenancy;
 using NodaTime;
 
@@ -6,8 +5,8 @@ namespace Lockstep.Server.ChangeSync;
 
 /// <summary>How streams wait, and how long they are waited for.</summary>
 /// <remarks>
-/// One event is written at a time, so a reader that does not read holds one event and the web server's 64 KiB; one that reads less than 240 bytes a second
-/// is cut off by the web server (MinResponseDataRate), a slow one is told <c>lagging</c>. Either comes back with Last-Event-ID.
+/// One event is written at a time. A reader that makes no room for one is cut off (<see cref="SlowReader"/>), a slow one is told <c>lagging</c>. Either comes back
+/// with Last-Event-ID.
 /// </remarks>
 internal static class StreamWait
 {
@@ -16,8 +15,6 @@ internal static class StreamWait
 
     /// <summary>An event that takes longer to be written than this was for a reader that is too slow to be live.</summary>
     public static readonly Duration Lagging = Duration.FromSeconds(10);
-
-    public static readonly SseItem<object> Lagged = new(new { }, "lagging");
 
     /// <summary>Between two looks at the token's end.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);

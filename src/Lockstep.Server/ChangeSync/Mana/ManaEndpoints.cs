@@ -70,7 +70,7 @@ internal static class ManaEndpoints
         return TypedResults.Ok(new ManaPullAnswer(page.Changes, page.SyncedUntil, page.HasMore));
     }
 
-    private static Results<ServerSentEventsResult<object>, ProblemHttpResult> Stream(
+    private static Results<EventStream, ProblemHttpResult> Stream(
         string app, string? collections, string? since, [FromHeader(Name = "Last-Event-ID")] string? lastEventId,
         [FromHeader(Name = "X-Client-Id")] string? client, TenantSession session, ManaReader reader, HttpContext context, CancellationToken ct)
     {
@@ -82,7 +82,7 @@ internal static class ManaEndpoints
         if (!tables.All(name => Names.IsName(name, Names.LongestTable)))
             return Problems.Invalid("collections", TableFault);
         var from = string.IsNullOrEmpty(lastEventId) ? since : lastEventId;
-        return TypedResults.ServerSentEvents(reader.Follow(session, app, from, tables, client, TokenLife.EndOf(context.User), ct));
+        return new EventStream(reader.Follow(session, app, from, tables, client, TokenLife.EndOf(context.User), ct));
     }
 
     private static ProblemHttpResult Forbidden(ManaPush push, IReadOnlyList<int> indexes) => Problems.Of(403, "space_forbidden",

@@ -1,4 +1,3 @@
-using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
@@ -52,7 +51,7 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Memb
     }
 
     /// <summary>Events table by table. All but the last of a page carry the cursor from before it, so that a break loses nothing.</summary>
-    public async IAsyncEnumerable<SseItem<object>> Follow(
+    public async IAsyncEnumerable<StreamEvent> Follow(
         TenantSession session, string app, string? since, string[] collections, string? notBy, Instant end, [EnumeratorCancellation] CancellationToken ct)
     {
         using var subscription = signals.Subscribe(session.Caller.RequiredUser);
@@ -66,35 +65,41 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Memb
                 if (Now() >= spoken + Heartbeat)
                 {
                     spoken = Now();
-                    yield return new SseItem<object>(new { }, "heartbeat");
+                    yield return StreamEvent.Heartbeat();
                 }
                 look = await StreamWait.For(subscription, session.Caller, ct);
                 continue;
             }
-            var page = await Read(session, app, since, collections, notBy, StreamWait.LargestEvent, ct);
-            subscription.Follow(page.Scopes);
-            var tables = page.Changes.GroupBy(change => change.Table).ToList();
-            for (var i = 0; i < tables.Count; i++)
+            var (found, next, more) = await Next(session, app, since, collections, notBy, subscription, ct);
+            foreach (var item in found)
             {
                 spoken = Now();
-                var last = i == tables.Count - 1;
-                var cursor = last ? page.SyncedUntil : since ?? "";
-                var item = new SseItem<object>(new ManaStreamPage(tables[i].Key, [.. tables[i]], cursor, !last || page.HasMore), "changes");
-                yield return last ? item with { EventId = cursor } : item;
+                yield return item;
                 if (Now() > spoken + StreamWait.Lagging)
                 {
-                    yield return StreamWait.Lagged;
+                    yield return StreamEvent.Lagging;
                     yield break;
                 }
             }
-            since = page.SyncedUntil;
-            if (tables.Count == 0 && Now() >= spoken + Heartbeat)
+            since = next;
+            if (found.Count == 0 && Now() >= spoken + Heartbeat)
             {
                 spoken = Now();
-                yield return new SseItem<object>(new { }, "heartbeat");
+                yield return StreamEvent.Heartbeat();
             }
-            look = page.HasMore || await StreamWait.For(subscription, session.Caller, ct);
+            look = more || await StreamWait.For(subscription, session.Caller, ct);
         }
+    }
+
+    private async Task<(IReadOnlyList<StreamEvent> Events, string Cursor, bool More)> Next(
+        TenantSession session, string app, string? since, string[] collections, string? notBy, ScopeSignalSubscription subscription, CancellationToken ct)
+    {
+        var page = await Read(session, app, since, collections, notBy, StreamWait.LargestEvent, ct);
+        subscription.Follow(page.Scopes);
+        var tables = page.Changes.GroupBy(change => change.Table).ToList();
+        return ([.. tables.Select((table, i) => i == tables.Count - 1
+            ? StreamEvent.Of("changes", new ManaStreamPage(table.Key, [.. table], page.SyncedUntil, page.HasMore), page.SyncedUntil)
+            : StreamEvent.Of("changes", new ManaStreamPage(table.Key, [.. table], since ?? "", true)))], page.SyncedUntil, page.HasMore);
     }
 
     private (SyncCursor? Position, Instant? After) Parse(TenantSession session, string app, string? since)

@@ -39,6 +39,7 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
             return Problems.Of(400, "websocket_expected", "This address speaks WebSocket (RFC 6455). For events over plain HTTP see /sync/{app}/stream.");
         if (app is not null && !Names.IsApp(app))
             return Problems.Invalid("app", "1 to 100 letters, digits, '.', '_' or '-'.");
+        SlowReader.BoundBuffers(context);
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         try
         {
@@ -60,7 +61,7 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
         var ct = context.RequestAborted;
         if (await SignIn(socket, ct) is not { } claims)
         {
-            await Send(socket, new { type = "error", code = "token_invalid", error = "The first message is {\"type\":\"auth\",\"token\":...} with a token that is accepted here." }, ct);
+            await Send(socket, new { type = "error", code = "token_invalid", error = "The first message is {\"type\":\"auth\",\"token\":...} with a token that is accepted here." }, context);
             await Close(socket, WebSocketCloseStatus.PolicyViolation, "token_invalid");
             return;
         }
@@ -69,7 +70,7 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
         using var subscription = signals.Subscribe(user);
         var notices = new SyncNotices(session, app);
         await notices.Look(ct); // What comes after auth-ok is told.
-        await Send(socket, new { type = "auth-ok" }, ct);
+        await Send(socket, new { type = "auth-ok" }, context);
         subscription.Follow(notices.Scopes);
         var heard = Receive(socket, ct);
         var woken = subscription.Wait(Tick, ct);
@@ -83,7 +84,7 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
                     return;
                 }
                 if (TypeOf(message) == "ping")
-                    await Send(socket, new { type = "pong" }, ct);
+                    await Send(socket, new { type = "pong" }, context);
                 heard = Receive(socket, ct);
                 continue;
             }
@@ -92,7 +93,7 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
                 if (await woken)
                 {
                     foreach (var (changed, tables) in await notices.Look(ct))
-                        await Send(socket, new { type = "sync-available", appId = changed, tables }, ct);
+                        await Send(socket, new { type = "sync-available", appId = changed, tables }, context);
                     subscription.Follow(notices.Scopes);
                 }
                 await users.Refresh(user, ct);
@@ -152,8 +153,12 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
 
     private static string? TypeOf(JsonElement? message) => message is { } given ? ManaChange.Text(given, "type") : null;
 
-    private static Task Send<T>(WebSocket socket, T message, CancellationToken ct) =>
-        socket.SendAsync(JsonSerializer.SerializeToUtf8Bytes(message, StrictJson.Options), WebSocketMessageType.Text, endOfMessage: true, ct);
+    private async Task Send<T>(WebSocket socket, T message, HttpContext context)
+    {
+        var sent = socket.SendAsync(JsonSerializer.SerializeToUtf8Bytes(message, StrictJson.Options), WebSocketMessageType.Text, endOfMessage: true, context.RequestAborted);
+        if (!sent.IsCompletedSuccessfully && !await SlowReader.Takes(sent, context, time))
+            throw new WebSocketException(WebSocketError.ConnectionClosedPrematurely);
+    }
 
     // Not for the request's token: it may be what ends the socket.
     private static async Task Close(WebSocket socket, WebSocketCloseStatus status, string reason)

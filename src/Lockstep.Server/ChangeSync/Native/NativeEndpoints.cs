@@ -84,16 +84,16 @@ internal static class NativeEndpoints
         return problem is not null ? problem : TypedResults.Ok(answer);
     }
 
-    private static Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> Stream(
+    private static Task<Results<EventStream, ProblemHttpResult>> Stream(
         string app, string? cursor, string? collections, [FromHeader(Name = "Last-Event-ID")] string? lastEventId,
         TenantSession session, NativeReader reader, HttpContext context, CancellationToken ct) =>
         Follow(app, string.IsNullOrEmpty(lastEventId) ? cursor : lastEventId, Split(collections), session, reader, context, ct);
 
-    private static Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> StreamLong(
+    private static Task<Results<EventStream, ProblemHttpResult>> StreamLong(
         string app, NativePull pull, TenantSession session, NativeReader reader, HttpContext context, CancellationToken ct) =>
         Follow(app, pull.Cursor, pull.Collections, session, reader, context, ct);
 
-    private static async Task<Results<ServerSentEventsResult<object>, ProblemHttpResult>> Follow(
+    private static async Task<Results<EventStream, ProblemHttpResult>> Follow(
         string app, string? since, string[]? tables, TenantSession session, NativeReader reader, HttpContext context, CancellationToken ct)
     {
         if (!Names.IsApp(app))
@@ -104,7 +104,7 @@ internal static class NativeEndpoints
         var (_, _, problem) = await reader.Read(session, app, since, tables, 1, ct);
         if (problem is not null)
             return problem;
-        return TypedResults.ServerSentEvents(
+        return new EventStream(
             reader.Follow(session, app, since, tables, UsualLimit, TokenLife.EndOf(context.User), ct));
     }
 

@@ -1,4 +1,3 @@
-using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
@@ -42,7 +41,7 @@ internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, Me
     }
 
     /// <summary>Catches up, then waits: for a commit on this node, or for the next look.</summary>
-    public async IAsyncEnumerable<SseItem<object>> Follow(
+    public async IAsyncEnumerable<StreamEvent> Follow(
         TenantSession session, string app, string? cursor, string[]? collections, int limit, Instant end, [EnumeratorCancellation] CancellationToken ct)
     {
         using var subscription = signals.Subscribe(session.Caller.RequiredUser);
@@ -56,36 +55,47 @@ internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, Me
                 if (Now() >= spoken + Heartbeat)
                 {
                     spoken = Now();
-                    yield return new SseItem<object>(new { }, "heartbeat") { EventId = cursor };
+                    yield return StreamEvent.Heartbeat(cursor);
                 }
                 look = await StreamWait.For(subscription, session.Caller, ct);
                 continue;
             }
-            var (answer, scopes, problem) = await Read(session, app, cursor, collections, limit, StreamWait.LargestEvent, ct);
-            if (answer is null)
+            var (found, next, more) = await Next(session, app, cursor, collections, limit, subscription, ct);
+            if (next is null)
             {
-                yield return new SseItem<object>(problem!.ProblemDetails, "error");
+                yield return found!;
                 yield break;
             }
-            subscription.Follow(scopes);
-            cursor = answer.Cursor;
-            if (answer.Changes.Count > 0 || answer.RemovedScopes.Count > 0)
+            cursor = next;
+            if (found is not null)
             {
                 spoken = Now();
-                yield return new SseItem<object>(answer, "changes") { EventId = cursor };
+                yield return found;
                 if (Now() > spoken + StreamWait.Lagging)
                 {
-                    yield return StreamWait.Lagged;
+                    yield return StreamEvent.Lagging;
                     yield break;
                 }
             }
             else if (Now() >= spoken + Heartbeat)
             {
                 spoken = Now();
-                yield return new SseItem<object>(new { }, "heartbeat") { EventId = cursor };
+                yield return StreamEvent.Heartbeat(cursor);
             }
-            look = answer.HasMore || await StreamWait.For(subscription, session.Caller, ct);
+            look = more || await StreamWait.For(subscription, session.Caller, ct);
         }
+    }
+
+    /// <returns>What there is to say, if anything; the cursor after it, null when that was the last word; whether there is more.</returns>
+    private async Task<(StreamEvent? Event, string? Cursor, bool More)> Next(
+        TenantSession session, string app, string? cursor, string[]? collections, int limit, ScopeSignalSubscription subscription, CancellationToken ct)
+    {
+        var (answer, scopes, problem) = await Read(session, app, cursor, collections, limit, StreamWait.LargestEvent, ct);
+        if (answer is null)
+            return (StreamEvent.Of("error", problem!.ProblemDetails), null, false);
+        subscription.Follow(scopes);
+        var silent = answer.Changes.Count == 0 && answer.RemovedScopes.Count == 0;
+        return (silent ? null : StreamEvent.Of("changes", answer, answer.Cursor), answer.Cursor, answer.HasMore);
     }
 
     private Instant Now() => Instant.FromDateTimeOffset(time.GetUtcNow());
