@@ -18,6 +18,7 @@ import { spaceOf } from "./wire.js";
 const appPattern = /^[A-Za-z0-9._-]{1,100}$/;
 const longest = { table: 200, id: 500, field: 500 };
 const mostFields = 1000;
+const keyRefusals: ReadonlySet<string> = new Set(["key_epoch_stale", "plaintext_refused"]);
 
 /** One app's data on this device: read and edited here, in step with the server whenever there is one. */
 export class SyncClient {
@@ -27,6 +28,10 @@ export class SyncClient {
   private readonly stream: LiveStream;
   private readonly tabs: Tabs;
   private readonly waits: RetryOptions;
+  /** Refused for their key alone, and not told yet. */
+  private readonly untold = new Set<number>();
+  /** Keys and lists that have come are taken in. */
+  private collected: Promise<void> = Promise.resolve();
   private running: AbortController | null = null;
   private loops: Promise<unknown> = Promise.resolve();
   private wake: (() => void) | null = null;
@@ -43,9 +48,16 @@ export class SyncClient {
       void this.refresh(message.keys);
     });
     const applied = (what: Applied): void => this.onApplied(what);
-    this.exchange = new Exchange(replica, transport, reading, { applied, rejected: (rejections) => void this.refused(rejections).then((edits) => this.events.emit("rejected", edits)) });
+    this.exchange = new Exchange(replica, transport, reading, { applied, rejected: (rejections) => this.onRejected(rejections) });
     this.stream = new LiveStream(replica, transport, reading, { applied, connected: () => this.say({ live: true }) });
-    this.keys = new Keys(options.app, options.store, replica, options.seal ?? (() => true), (changes) => this.keep(changes));
+    this.keys = new Keys(options.app, options.store, replica, options.seal ?? (() => true), {
+      write: (changes) => this.keep(changes),
+      exchange: () => this.sync(),
+      seal: async (space, list, signature) => {
+        const path = `spaces/${encodeURIComponent(space)}/encryption`;
+        await transport.text({ method: "PUT", path, body: JSON.stringify({ list, signature }), signal: new AbortController().signal });
+      },
+    });
     this.waits = options.retry ?? usualRetry;
   }
 
@@ -148,13 +160,8 @@ export class SyncClient {
    * @throws InvalidValueError one of its values cannot be opened here */
   async retry(rejection: Rejection): Promise<void> {
     const { entry } = rejection;
-    const fields = new Map<string, string>();
-    for (const [field, json] of entry.fields) {
-      const place = { app: this.options.app, space: entry.space, table: entry.table, id: entry.id, field };
-      const opened = await this.keys.opened(place, json);
-      if (opened === null) throw new InvalidValueError(`${field} of ${entry.id} cannot be opened on this device.`);
-      fields.set(field, await this.keys.sealed(place, opened));
-    }
+    const fields = await this.resealed(rejection);
+    if (fields === null) throw new InvalidValueError(`A value of ${entry.id} cannot be opened on this device.`);
     await this.replica.replace(rejection, fields);
     if (this.current.phase !== "waiting") this.poke();
     await this.refresh([entry]);
@@ -200,10 +207,46 @@ export class SyncClient {
   }
 
   private async exchangeOnce(signal: AbortSignal): Promise<void> {
-    await this.tabs.alone("sync", signal, () => this.exchange.run(signal));
+    await this.tabs.alone("sync", signal, async () => {
+      await this.exchange.run(signal);
+      if (await this.sealAgain()) await this.exchange.run(signal);
+    });
+    await this.collected.finally(() => (this.collected = Promise.resolve()));
     this.say({ error: null, syncedAt: (this.options.now ?? Date.now)() });
     await this.refresh([]);
     this.tabs.tell({ type: "changed", keys: [] });
+  }
+
+  /** Edits that were sealed before there was another key go again with that one, which the pull has brought.
+   * @returns whether there are any. */
+  private async sealAgain(): Promise<boolean> {
+    const refused = (await this.replica.rejections()).filter(({ code }) => keyRefusals.has(code));
+    if (refused.length === 0) return false;
+    await this.keys.collect();
+    const left: Rejection[] = [];
+    for (const rejection of refused) {
+      const { space, fields } = rejection.entry;
+      const again = [...fields.values()].some((json) => this.keys.isStale(space, json)) ? await this.resealed(rejection) : null;
+      // The application's choice of fields may leave one in plain whatever the key is.
+      if (again === null || [...again].every(([field, json]) => fields.get(field) === json)) left.push(rejection);
+      else await this.replica.replace(rejection, again);
+    }
+    const told = left.filter(({ id }) => this.untold.has(id));
+    this.untold.clear();
+    if (told.length > 0) this.events.emit("rejected", await this.refused(told));
+    return left.length < refused.length;
+  }
+
+  /** @returns null when one of its values cannot be opened here, or cannot be sealed. */
+  private async resealed({ entry }: Rejection): Promise<Map<string, string> | null> {
+    const fields = new Map<string, string>();
+    for (const [field, json] of entry.fields) {
+      const place = { app: this.options.app, space: entry.space, table: entry.table, id: entry.id, field };
+      const opened = await this.keys.opened(place, json);
+      if (opened === null) return null;
+      fields.set(field, await this.keys.sealed(place, opened));
+    }
+    return fields;
   }
 
   private async keepInStep(signal: AbortSignal): Promise<void> {
@@ -303,8 +346,14 @@ export class SyncClient {
       this.events.emit("change", applied.changed);
       this.tabs.tell({ type: "changed", keys: applied.changed });
     };
-    if (applied.changed.some((key) => key.table === "_space_keys")) void this.keys.collect().then(tell);
+    if (applied.changed.some((key) => key.table === "_space_keys" || key.table === "_members")) this.collected = this.collected.then(() => this.keys.collect()).then(tell);
     else tell();
+  }
+
+  private onRejected(rejections: readonly Rejection[]): void {
+    const told = rejections.filter(({ code }) => !keyRefusals.has(code));
+    for (const { id, code } of rejections) if (keyRefusals.has(code)) this.untold.add(id);
+    if (told.length > 0) void this.refused(told).then((edits) => this.events.emit("rejected", edits));
   }
 
   private onServerTime(offset: number): void {

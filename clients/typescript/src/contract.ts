@@ -18,7 +18,7 @@ export interface SyncOptions {
   readonly schemaVersion?: number;
   /** Who or what edits, kept with each change; opaque. */
   readonly actor?: Json;
-  /** What is sealed in a space that has a key; everything when absent. */
+  /** What is sealed of one's own data once it has a key; everything when absent. In a sealed space everything is. */
   readonly seal?: SealPolicy;
   /** Milliseconds between two looks at the server beside the stream; 60,000 when absent. */
   readonly pollEvery?: number;

@@ -3,6 +3,7 @@
  *     field value   lse1.{key id}.{base64url: nonce (12) | ciphertext | tag (16)}
  *     wrapped key   lsw1.{base64url: P-256 point (65) | nonce (12) | ciphertext (32) | tag (16)}
  *     passphrase    PBKDF2-SHA256 -> 256-bit key -> nonce (12) | ciphertext (32) | tag (16)
+ *     list          ECDSA on P-256 with SHA-256 over "lockstep/members/v1", a line feed and the text: r (32) | s (32)
  *
  * What is authenticated beside the ciphertext is a list of texts, each as its length in UTF-8 bytes (4 bytes, big-endian) and the bytes:
  *
@@ -29,6 +30,8 @@ const nonceSize = 12;
 const pointSize = 65;
 const keySize = 32;
 const pattern = /^lse1\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]+)$/;
+const membersPurpose = "lockstep/members/v1\n";
+const ecdsa = { name: "ECDSA", namedCurve: "P-256" };
 const utf8 = new TextEncoder();
 
 /** @returns the key's id, or null when the text is no sealed value. */
@@ -72,6 +75,30 @@ export async function newDeviceKeys(): Promise<CryptoKeyPair> {
 
 export async function publicPoint(key: CryptoKey): Promise<string> {
   return toBase64Url(new Uint8Array(await crypto.subtle.exportKey("raw", key)));
+}
+
+/** The keys with which one device signs lists of members. */
+export async function newSigningKeys(): Promise<CryptoKeyPair> {
+  return crypto.subtle.generateKey(ecdsa, false, ["sign", "verify"]);
+}
+
+export async function sign(key: CryptoKey, list: string): Promise<string> {
+  return toBase64Url(new Uint8Array(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, utf8.encode(membersPurpose + list))));
+}
+
+/** @param signer a device's public point for signatures. */
+export async function isSignedBy(signer: string, list: string, signature: string): Promise<boolean> {
+  try {
+    const key = await crypto.subtle.importKey("raw", fromBase64Url(signer), ecdsa, false, ["verify"]);
+    return await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, fromBase64Url(signature), utf8.encode(membersPurpose + list));
+  } catch {
+    return false;
+  }
+}
+
+/** SHA-256 of a text. */
+export async function hashOf(text: string): Promise<string> {
+  return toBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(text))));
 }
 
 /** What a wrapped key is for. */

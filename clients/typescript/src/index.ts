@@ -7,6 +7,7 @@ export { SyncProblem, Unreachable, type TokenSource } from "./transport.js";
 export { usualRetry, backoff, type RetryOptions } from "./retry.js";
 export { Keys, type Device, type SealPolicy } from "./keys.js";
 export * from "./envelope.js";
+export type { ListedDevice, MemberList } from "./members.js";
 export { canonicalJson, InvalidValueError, JsonNumber, parseJson, readJson, toJsonText, type Json } from "./json.js";
 export { merge, nothing, written, deleted, type FieldValue, type MergeKind, type RecordState } from "./conflict-rule.js";
 export { compareTimes, fieldTime, formatTime, isAheadOf, parseTime, largestLead, type FieldTime } from "./field-time.js";

@@ -25,7 +25,7 @@ export class Unreachable extends Error {
 }
 
 export interface Call {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   /** Below the app: `push`, `pull?cursor=...`. */
   readonly path: string;
   readonly body?: string;

@@ -36,6 +36,12 @@ internal sealed record Change(string App, string Table, string RecordId, ChangeO
 
     /// <summary>A write without a time that would change nothing is a repetition, not a new write: the mana protocol has no mutation ids.</summary>
     public bool RepeatsAreNothing { get; init; }
+
+    /// <summary>It was written before, and comes back as it was: also under a key that is not the one of now.</summary>
+    public bool IsRestored { get; init; }
+
+    /// <summary>A list of a space's members whose signature was checked; others are not taken.</summary>
+    public bool IsSignedList { get; init; }
 }
 
 internal enum ChangeStatus

@@ -24,6 +24,7 @@ internal static class ChangeSyncServices
         services.AddSingleton<ScopeTokens>();
         services.AddHostedService<NodeTalk>();
         services.AddHostedService<HeadWatch>();
+        services.AddSingleton<HoleWatch>().AddHostedService(provider => provider.GetRequiredService<HoleWatch>());
         services.AddSingleton<ChangeLog>();
         services.AddSingleton<NativeReader>();
         services.AddSingleton<ManaReader>();

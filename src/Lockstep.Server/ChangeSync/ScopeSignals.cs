@@ -6,8 +6,13 @@ namespace Lockstep.Server.ChangeSync;
 /// <summary>Wakes the streams of this node: when a transaction of this node has committed, when another node says so, when a look at the heads shows it.</summary>
 internal sealed class ScopeSignals(ScopeTokens tokens)
 {
+    /// <summary>What is remembered for <see cref="TakeStored"/>; the rest has its turn another time.</summary>
+    private const int MostStored = 500;
+
     private readonly ConcurrentDictionary<ScopeSignalSubscription, byte> subscriptions = new();
     private readonly ConcurrentDictionary<Guid, byte> dirty = new();
+    private readonly ConcurrentDictionary<Guid, byte> stored = new();
+    private int storedCount;
     private volatile bool closed;
 
     /// <summary>This node stops: a stream that went on would hold the stop up, and its client does better with another node.</summary>
@@ -32,7 +37,11 @@ internal sealed class ScopeSignals(ScopeTokens tokens)
         if (scopes.Count == 0)
             return;
         foreach (var scope in scopes)
+        {
             dirty[scope] = 0;
+            if (Volatile.Read(ref storedCount) < MostStored && stored.TryAdd(scope, 0))
+                Interlocked.Increment(ref storedCount);
+        }
         Release(Told);
         foreach (var subscription in subscriptions.Keys)
             subscription.Raise(scopes);
@@ -43,6 +52,14 @@ internal sealed class ScopeSignals(ScopeTokens tokens)
     {
         var taken = dirty.Keys.ToList();
         taken.ForEach(scope => dirty.TryRemove(scope, out _));
+        return taken;
+    }
+
+    /// <summary>Some of what committed here since the last call, for <see cref="HoleWatch"/>.</summary>
+    public IReadOnlyList<Guid> TakeStored()
+    {
+        var taken = stored.Keys.Where(scope => stored.TryRemove(scope, out _)).ToList();
+        Interlocked.Add(ref storedCount, -taken.Count);
         return taken;
     }
 

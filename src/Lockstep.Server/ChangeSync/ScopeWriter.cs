@@ -1,3 +1,4 @@
+using Lockstep.Server.ChangeSync.Sealing;
 using Lockstep.Server.Postgres;
 using Npgsql;
 using NodaTime;
@@ -17,10 +18,11 @@ namespace Lockstep.Server.ChangeSync;
 /// <param name="handlers">Asked about pushed changes; <see cref="ChangeHandlers.None"/> when the owning slice itself appends.</param>
 internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers handlers, ScopeBook book)
 {
-    private readonly Dictionary<string, (LockedScope Scope, string? Label)> spaces = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (LockedScope Scope, string? Label, SpaceKeys Keys)> spaces = new(StringComparer.Ordinal);
     private readonly Dictionary<Guid, (LockedScope Scope, long Before)> advanced = [];
     private readonly HashSet<RecordKey> changed = [];
     private readonly AppendRows rows = new();
+    private Guid caller;
 
     public ScopeWriter(TenantTransaction transaction, ChangeHandlers handlers)
         : this(transaction, handlers, new ScopeBook())
@@ -42,7 +44,8 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers
         var keys = changes.Select(change => (change.Scope.Space, change.App, change.Table, change.RecordId)).Distinct().ToList();
         return (new Statement(
             """
-            SELECT o.at, o.label, o.scope_id, o.head, o.head_at, o.locked_at, o.key, o.data, o.field_times, o.written_at, o.deleted_at, o.field_seq
+            SELECT o.at, o.label, o.scope_id, o.head, o.head_at, o.locked_at, o.key, o.data, o.field_times, o.written_at, o.deleted_at, o.field_seq, o.key_epochs, o.author,
+                   o.administers
             FROM   lockstep.open_scopes($1, $2, $3, $4, $5) o
             """,
             wanted,
@@ -67,6 +70,8 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers
             return ChangeResult.Rejected("space_forbidden", $"The space '{change.Scope.Space}' is not one of yours. Check the id, or ask for membership.");
         var key = new RecordKey(space.Scope.Id, change.App, change.Table, change.RecordId);
         var record = book.Records.GetValueOrDefault(key) ?? TrackedRecord.New();
+        if (SealedValues.Refusal(space.Keys, change, record.Author is not { } author || author == caller) is { } unsealed)
+            return unsealed;
         if (change.RepeatsAreNothing && Repeats(change, record.State))
             return ChangeResult.Superseded;
         var handler = handlers.For(change.App);
@@ -93,7 +98,7 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers
         }
         advanced.TryAdd(space.Scope.Id, (space.Scope, space.Scope.Head));
         var (seq, createdAt) = space.Scope.Next();
-        record.Become(after, delta, seq, space.Label, change.SchemaVersion);
+        record.Become(after, delta, seq, space.Label, change.SchemaVersion, caller);
         book.Records[key] = record;
         changed.Add(key);
         rows.Add(key, seq, createdAt, delta, change, space.Label);
@@ -140,11 +145,13 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers
         Now = row.GetInstant(5);
         if (!book.Scopes.TryGetValue(id, out var scope))
             book.Scopes[id] = scope = new LockedScope(id, row.GetInt64(3), row.GetInstant(4), row.GetInstant(5));
-        spaces[space] = (scope, row.GetStringOrNull(1));
+        caller = row.GetGuid(13);
+        spaces[space] = (scope, row.GetStringOrNull(1), SpaceKeys.Of(row.GetStringOrNull(1), row.GetStringOrNull(12), row.GetBoolean(14)));
     }
 
     private void ReadRecord((string Space, string App, string Table, string RecordId) key, NpgsqlDataReader row) =>
         book.Records.TryAdd(new RecordKey(row.GetGuid(2), key.App, key.Table, key.RecordId), new TrackedRecord(
             StateText.Read(row.GetString(7), row.GetString(8), row.GetStringOrNull(9), row.GetStringOrNull(10)),
-            StateText.Numbers(row.GetString(11))));
+            StateText.Numbers(row.GetString(11)),
+            row.GetGuid(13)));
 }

@@ -3,8 +3,11 @@ namespace Lockstep.Server.ChangeSync;
 internal readonly record struct RecordKey(Guid Scope, string App, string Table, string RecordId);
 
 /// <summary>A record while a transaction changes it.</summary>
-internal sealed class TrackedRecord(RecordState state, Dictionary<string, long> fieldSeq)
+/// <param name="author">Who made it; null while nobody has.</param>
+internal sealed class TrackedRecord(RecordState state, Dictionary<string, long> fieldSeq, Guid? author)
 {
+    public Guid? Author { get; private set; } = author;
+
     public RecordState State { get; private set; } = state;
 
     public long LastSeq { get; private set; }
@@ -16,9 +19,9 @@ internal sealed class TrackedRecord(RecordState state, Dictionary<string, long> 
     /// <summary>Which change brought each field that the record has now.</summary>
     public IReadOnlyDictionary<string, long> FieldSeq => fieldSeq;
 
-    public static TrackedRecord New() => new(RecordState.Nothing, new Dictionary<string, long>(StringComparer.Ordinal));
+    public static TrackedRecord New() => new(RecordState.Nothing, new Dictionary<string, long>(StringComparer.Ordinal), null);
 
-    public void Become(RecordState after, RecordDelta delta, long seq, string? label, int schemaVersion)
+    public void Become(RecordState after, RecordDelta delta, long seq, string? label, int schemaVersion, Guid by)
     {
         foreach (var name in fieldSeq.Keys.Where(name => !after.Fields.ContainsKey(name)).ToList())
             fieldSeq.Remove(name);
@@ -26,5 +29,6 @@ internal sealed class TrackedRecord(RecordState state, Dictionary<string, long> 
             if (!State.Fields.TryGetValue(name, out var before) || before != after.Fields[name])
                 fieldSeq[name] = seq;
         (State, LastSeq, Label, SchemaVersion) = (after, seq, label, schemaVersion);
+        Author ??= by;
     }
 }

@@ -1,4 +1,5 @@
 using Lockstep.Server.Activity.Chain;
+using Lockstep.Server.ChangeSync;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Vault.Keys;
 using Microsoft.AspNetCore.Builder;
@@ -11,7 +12,7 @@ using Npgsql;
 namespace Lockstep.Server.Hosting;
 
 /// <param name="Status"><c>ok</c>; <c>degraded</c> when something is missing that most calls do without; <c>down</c>.</param>
-/// <param name="Checks">By name (<c>database</c>, <c>keys</c>, <c>workers</c>, <c>audit</c>): <c>ok</c>, or what is wrong.</param>
+/// <param name="Checks">By name (<c>database</c>, <c>keys</c>, <c>workers</c>, <c>audit</c>, <c>sync</c>): <c>ok</c>, or what is wrong.</param>
 internal sealed record HealthView(string Status, string Service, Instant Timestamp, IReadOnlyDictionary<string, string> Checks);
 
 /// <summary>When a background loop last came round; the health check asks whether it still does.</summary>
@@ -43,7 +44,7 @@ internal static class Health
     private static Ok<HealthView> Live(TimeProvider time) => TypedResults.Ok(View("ok", new Dictionary<string, string>(), time));
 
     internal static async Task<Results<Ok<HealthView>, JsonHttpResult<HealthView>>> Check(
-        Database database, KeyHealth keys, WorkerPulse workers, SealWatch audit, DiskWatch disk, TimeProvider time, CancellationToken ct)
+        Database database, KeyHealth keys, WorkerPulse workers, SealWatch audit, DiskWatch disk, HoleWatch holes, TimeProvider time, CancellationToken ct)
     {
         var reachable = await Reachable(database, ct);
         var checks = new Dictionary<string, string>
@@ -52,6 +53,7 @@ internal static class Health
             ["keys"] = keys.Describe(),
             ["workers"] = workers.Alive ? "ok" : "have not come round for two minutes",
             ["audit"] = audit.Alarm ?? "ok",
+            ["sync"] = holes.Alarm ?? "ok",
         };
         if (!reachable || !workers.Alive)
             return TypedResults.Json(View("down", checks, time), statusCode: 503);

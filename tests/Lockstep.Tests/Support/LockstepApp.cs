@@ -34,7 +34,7 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
 
     internal IServiceProvider Services => server!.Services;
 
-    internal JwtOptions Jwt { get; } = new(JwtSecret, null, null, null);
+    internal JwtOptions Jwt { get; init; } = new(JwtSecret, null, null, null);
 
     internal int RevealLimit { get; set; } = 1_000_000;
 

@@ -276,6 +276,8 @@ test("a space is sealed for the devices that are let in; a new key shuts out who
   await cat.client.insert("items", { title: "for us" }, { id: "a", space: shared });
   await seal(cat, hal);
   assert.deepEqual((await hal.client.get("items", "a"))!.locked, ["title"]);
+  await assert.rejects(hal.client.insert("items", { title: "in plain" }, { space: shared }), /has not been let in/);
+  await assert.rejects(hal.client.keys.rotate(shared, []), { name: "InvalidValueError" });
 
   const asked = await hal.client.keys.publishDevice(shared, "phone");
   await seal(hal, cat);
@@ -292,6 +294,60 @@ test("a space is sealed for the devices that are let in; a new key shuts out who
   const raw = (await hal.store.transact("readonly", (tx) => tx.recordsWithId("items", "b")))[0]!;
   assert.equal(keyIdOf(JSON.parse(raw.state.fields.get("title")!.json)), "2");
   assert.equal((await hal.client.get("items", "a"))!.fields["title"], "for us");
+});
+
+test("an edit that was sealed with an old key is sealed again, at its old time", async () => {
+  const shared = await space("cat", "hal");
+  const [cat, hal] = [await open("cat", "resealed"), await open("hal", "resealed")];
+  const [laptop, phone] = [await cat.client.keys.publishDevice(shared, "laptop"), await hal.client.keys.publishDevice(shared, "phone")];
+  await hal.client.sync();
+  assert.equal(await cat.client.keys.rotate(shared, [laptop, phone]), "1");
+  await hal.client.sync();
+  await hal.client.insert("items", { title: "from the train" }, { id: "a", space: shared });
+  assert.equal(await cat.client.keys.rotate(shared, [laptop, phone]), "2");
+  await cat.client.insert("items", { title: "with the new key" }, { id: "b", space: shared });
+  await cat.client.sync();
+  await hal.client.sync();
+  await cat.client.sync();
+  assert.deepEqual(await hal.client.rejections(), []);
+  assert.deepEqual(await fields(cat), { a: { title: "from the train" }, b: { title: "with the new key" } });
+  assert.deepEqual(await fields(hal), await fields(cat));
+  const raw = (await cat.store.transact("readonly", (tx) => tx.recordsWithId("items", "a")))[0]!;
+  assert.equal(keyIdOf(JSON.parse(raw.state.fields.get("title")!.json)), "2");
+  assert.deepEqual((await cat.client.keys.devices(shared)).map(({ name, listed }) => [name, listed]).sort(), [["laptop", true], ["phone", true]]);
+});
+
+test("a device that was put in by who keeps the data is not believed, nor are older lists, and nothing goes out in plain", async () => {
+  const shared = await space("cat", "hal");
+  const [cat, hal] = [await open("cat", "forged"), await open("hal", "forged")];
+  const [laptop, phone] = [await cat.client.keys.publishDevice(shared, "laptop"), await hal.client.keys.publishDevice(shared, "phone")];
+  await hal.client.sync();
+  await cat.client.keys.rotate(shared, [laptop, phone]);
+  await hal.client.sync();
+  await cat.client.keys.rotate(shared, [laptop, phone]);
+  await hal.client.sync();
+
+  const change = async (what: (list: string) => string): Promise<void> => {
+    await hal.store.transact("readwrite", async (tx) => {
+      const record = (await tx.recordsWithId("_members", "2"))[0]!;
+      const fieldOf = record.state.fields.get("list")!;
+      await tx.putRecord({ ...record, state: { ...record.state, fields: new Map(record.state.fields).set("list", { ...fieldOf, json: JSON.stringify(what(JSON.parse(fieldOf.json) as string)) }) } });
+    });
+    await hal.client.keys.collect();
+  };
+  await change((list) => list.replace('"devices":[', '"devices":[{"id":"spy","user":"u","point":"p","signer":"s"},'));
+  assert.equal(hal.client.keys.isSealing(shared), false);
+  await assert.rejects(hal.client.insert("items", { title: "secret" }, { space: shared }), { name: "InvalidValueError" });
+  assert.equal(hal.client.status.unsent, 0);
+  await change((list) => list.replace('{"id":"spy","user":"u","point":"p","signer":"s"},', ""));
+  assert.equal(hal.client.keys.isSealing(shared), true);
+
+  // Lists that descend from another first one than this device has trusted.
+  await hal.store.transact("readwrite", (tx) => tx.putValue(`trust:${shared}:`, { root: "another", number: 1 }));
+  await hal.client.keys.collect();
+  await assert.rejects(hal.client.insert("items", { title: "secret" }, { space: shared }), /not those that this device has trusted/);
+  await hal.client.keys.trust(shared);
+  await hal.client.insert("items", { title: "secret" }, { space: shared });
 });
 
 test("a record moves into a space whole, and is gone where it was", async () => {

@@ -49,6 +49,7 @@ internal sealed record ExportedRecord(Guid Scope, string App, string Table, stri
         var change = new Change(app, table, id, ChangeOp.Insert, "import")
         {
             Scope = new Scope(Text(line, "spaceId") ?? ""),
+            IsRestored = true,
             SchemaVersion = line.TryGetProperty("schemaVersion", out var version) && version.TryGetInt32(out var number) && number is > 0 and <= Names.NewestSchema ? number : 0,
         };
         if (change.SchemaVersion == 0 || !Time(line, "deletedAt", "deletedBy", out var deleted) || !Time(line, "writtenAt", "writtenBy", out var written))

@@ -1,5 +1,6 @@
 using Lockstep.Server.Activity;
 using Lockstep.Server.Activity.Chain;
+using Lockstep.Server.ChangeSync;
 using Lockstep.Server.Hosting;
 using Lockstep.Server.Integrations;
 using Lockstep.Server.Postgres;
@@ -31,7 +32,7 @@ internal static class SystemPages
         // To a person there is no such page.
         if (!visit.SignedIn.IsOperator)
             return await visit.NotFound();
-        var (health, _) = visit.Read<HealthView>(await Health.Check(doors.Database, doors.Keys, doors.Workers, doors.Audit, doors.Disk, doors.Time, ct));
+        var (health, _) = visit.Read<HealthView>(await Health.Check(doors.Database, doors.Keys, doors.Workers, doors.Audit, doors.Disk, doors.Holes, doors.Time, ct));
         var activity = await ActivityLog.List(visit.Session, new ActivityFilter(null, null, null, null, null, null, null, Shown), ct);
         return await visit.Page<SystemPage>("system", new SystemView(
             health!, await doors.Work.Overview(ct), await doors.Rotation.InUse(ct), doors.Renewal.Backlog, activity.Items));
@@ -40,4 +41,4 @@ internal static class SystemPages
 
 /// <summary>What the page asks.</summary>
 internal sealed record SystemDoors(
-    Database Database, KeyHealth Keys, WorkerPulse Workers, SealWatch Audit, DiskWatch Disk, TimeProvider Time, DueWork Work, KeyRotation Rotation, RenewalJob Renewal);
+    Database Database, KeyHealth Keys, WorkerPulse Workers, SealWatch Audit, DiskWatch Disk, HoleWatch Holes, TimeProvider Time, DueWork Work, KeyRotation Rotation, RenewalJob Renewal);
