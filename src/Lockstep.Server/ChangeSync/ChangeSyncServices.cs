@@ -30,6 +30,7 @@ internal static class ChangeSyncServices
         services.AddSingleton<ManaReader>();
         services.AddSingleton<ManaSocket>();
         services.AddSingleton<RecordImport>();
+        services.AddSingleton<LogInspector>();
         return services;
     }
 }

@@ -28,7 +28,7 @@ internal static class ConsoleServices
     {
         services.Configure<AuthenticationOptions>(options => options.AddScheme<ConsoleAuthentication>(ConsoleAuthentication.SchemeName, null));
         return services.AddTransient<ConsoleAuthentication>().AddSingleton<ConsoleSessions>().AddSingleton<ConsoleDoors>().AddSingleton<ConsoleRenderer>()
-            .AddSingleton<PendingAccounts>().AddSingleton<SystemDoors>();
+            .AddSingleton<PendingAccounts>().AddSingleton<SystemDoors>().AddSingleton<HandOffs>();
     }
 
     public static void MapConsole(this IEndpointRouteBuilder routes)
@@ -41,16 +41,19 @@ internal static class ConsoleServices
             .AddEndpointFilter(Headers).AddEndpointFilter(OwnForms);
         var people = signedIn.MapGroup("").AddEndpointFilter(PeopleOnly);
         SignInEndpoints.Map(anybody, signedIn);
+        HandOffEndpoints.Map(routes, anybody);
         OverviewEndpoints.Map(people);
         ConnectionEndpoints.Map(people);
         ConnectEndpoints.Map(people);
         CredentialPages.Map(people);
         MonthPages.Map(people);
         SharingPages.Map(people);
+        WhyPages.Map(people);
         BookingsPages.Map(people);
         WorkspacePages.Map(people);
         ActivityPages.Map(signedIn);
         SystemPages.Map(signedIn);
+        ChangePages.Map(signedIn);
         signedIn.MapGet("/{**rest}", (ConsoleVisit visit) => visit.NotFound()).WithOrder(int.MaxValue - 1);
     }
 

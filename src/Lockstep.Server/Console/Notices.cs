@@ -26,6 +26,7 @@ internal static class Notices
         ["workspace-made"] = "The workspace is there, and you are its owner.",
         ["workspace-deleted"] = "The workspace is deleted, with everything in it.",
         ["invited"] = "Invited. The invitation is taken up when somebody signs in with that e-mail address, verified, within 14 days.",
+        ["invitation-withdrawn"] = "The invitation is withdrawn: signing in with that address no longer makes a member.",
         ["member-changed"] = "The role is changed.",
         ["member-removed"] = "Removed from the workspace.",
         ["booking-cancelled"] = "Called off: the time is free again, and the visitor's page says so.",

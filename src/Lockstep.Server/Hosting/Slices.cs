@@ -37,6 +37,7 @@ internal static class Slices
         });
         services.AddBooking(new BookingOptions(settings.BookingLimit));
         services.AddConsole();
+        services.AddHostedService<NodeBeat>();
     }
 
     public static void Map(IEndpointRouteBuilder routes)

@@ -19,6 +19,14 @@ internal sealed record Work(IntegrationId Id, Guid Owner, UserId? ActAs, Guid Ru
 /// <param name="Waited">Seconds that the longest overdue one has waited.</param>
 internal sealed record WorkState(string State, long Integrations, long Running, long Overdue, double Waited);
 
+/// <summary>The worst of a quarter of an hour.</summary>
+/// <param name="Longest">Seconds that the longest overdue integration had waited.</param>
+internal sealed record LagSample(Instant From, long Waiting, double Longest);
+
+/// <summary>A server that fails.</summary>
+/// <param name="Since">The earliest last good sync of those that fail; null when none of them ever had one.</param>
+internal sealed record HostTrouble(string Host, string Code, long Connections, Instant? Since);
+
 /// <summary>The leases (settled, 5): claimed with SKIP LOCKED, renewed while the work goes on, fenced by a number that rises with each claim.</summary>
 /// <param name="node">Names this process in the rows.</param>
 internal sealed class DueWork(Database database, string node)
@@ -61,6 +69,24 @@ internal sealed class DueWork(Database database, string node)
             FROM   lockstep.sync_overview() o
             """),
         row => new WorkState(row.GetString(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetDouble(4)),
+        ct);
+
+    /// <summary>How the sync kept up, oldest first; a quarter without a sample had no node.</summary>
+    public async Task<IReadOnlyList<LagSample>> Lag(Instant since, CancellationToken ct) => await session.Query(
+        new Statement(
+            """
+            SELECT l.quarter, l.waiting, l.longest
+            FROM   lockstep.sync_lag l
+            WHERE  l.quarter >= $1
+            ORDER  BY l.quarter
+            """, since),
+        row => new LagSample(row.GetInstant(0), row.GetInt64(1), row.GetDouble(2)),
+        ct);
+
+    /// <summary>Which servers fail, those of most connections first.</summary>
+    public async Task<IReadOnlyList<HostTrouble>> Troubles(CancellationToken ct) => await session.Query(
+        new Statement("SELECT t.host, t.code, t.connections, t.since FROM lockstep.sync_troubles() t"),
+        row => new HostTrouble(row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetInstantOrNull(3)),
         ct);
 
     /// <summary>Makes due what has edits of its own to write: they need not wait for their turn.</summary>

@@ -7,7 +7,11 @@ namespace Lockstep.Server.Tenancy;
 /// <param name="Role">The caller's own: owner, admin or member.</param>
 internal sealed record WorkspaceView(Guid Id, string Name, string Slug, string Role, Instant CreatedAt);
 
-internal sealed record MemberView(Guid UserId, string Role, Instant JoinedAt);
+/// <param name="Email">Null for somebody whose identity provider tells none.</param>
+internal sealed record MemberView(Guid UserId, string? Email, string Role, Instant JoinedAt);
+
+/// <param name="ExpiresAt">It can be taken up until then.</param>
+internal sealed record InvitationView(Guid Id, string Email, string Role, Instant CreatedAt, Instant ExpiresAt);
 
 /// <summary>Workspaces and their members. The rules are in the SQL functions, which decide by the caller's own role.</summary>
 internal static class WorkspaceDirectory
@@ -50,13 +54,14 @@ internal static class WorkspaceDirectory
         var members = await session.Query(
             new Statement(
                 """
-                SELECT user_id, role, joined_at
-                FROM   lockstep.workspace_members
-                WHERE  workspace_id = $1
-                ORDER  BY joined_at, user_id
+                SELECT m.user_id, p.email, m.role, m.joined_at
+                FROM   lockstep.workspace_members m
+                LEFT   JOIN lockstep.people(ARRAY(SELECT o.user_id FROM lockstep.workspace_members o WHERE o.workspace_id = $1)) p ON p.id = m.user_id
+                WHERE  m.workspace_id = $1
+                ORDER  BY m.joined_at, m.user_id
                 """,
                 workspace),
-            row => new MemberView(row.GetGuid(0), row.GetString(1), row.GetInstant(2)),
+            row => new MemberView(row.GetGuid(0), row.GetStringOrNull(1), row.GetString(2), row.GetInstant(3)),
             ct);
         return members.Count == 0 ? null : members;
     }
@@ -68,6 +73,33 @@ internal static class WorkspaceDirectory
     /// <returns>invited, not_found or forbidden; the same whether or not anybody has the address.</returns>
     public static async Task<string> Invite(TenantSession session, Guid workspace, string email, string role, CancellationToken ct) =>
         await Text(session, new Statement("SELECT lockstep.invite_member($1, $2, $3, $4)", Guid.CreateVersion7(), workspace, email, role), ct);
+
+    /// <summary>Invitations that nobody has taken up yet; those of a workspace that one does not administer are none.</summary>
+    public static Task<List<InvitationView>> Invitations(TenantSession session, Guid workspace, CancellationToken ct) => session.Query(
+        new Statement(
+            """
+            SELECT i.id, i.email, i.role, i.created_at, i.expires_at
+            FROM   lockstep.workspace_invitations i
+            WHERE  i.workspace_id = $1
+            ORDER  BY i.created_at, i.id
+            LIMIT  1000
+            """,
+            workspace),
+        row => new InvitationView(row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetInstant(3), row.GetInstant(4)),
+        ct);
+
+    /// <returns>withdrawn, not_found or forbidden.</returns>
+    public static async Task<string> Withdraw(TenantSession session, Guid workspace, Guid invitation, CancellationToken ct) =>
+        await Text(session, new Statement("SELECT lockstep.withdraw_invitation($1, $2)", workspace, invitation), ct);
+
+    /// <summary>E-mail addresses by user, of those whom the caller may know: himself, and whom he shares a workspace with; all, for the service.</summary>
+    public static async Task<IReadOnlyDictionary<Guid, string>> People(TenantSession session, IEnumerable<Guid> users, CancellationToken ct)
+    {
+        var asked = users.Distinct().ToArray();
+        return asked.Length == 0 ? new Dictionary<Guid, string>() : (await session.Query(
+            new Statement("SELECT p.id, p.email FROM lockstep.people($1) p", asked), row => (Id: row.GetGuid(0), Email: row.GetString(1)), ct))
+            .ToDictionary(one => one.Id, one => one.Email);
+    }
 
     /// <returns>deleted, not_found or forbidden.</returns>
     public static async Task<string> Delete(TenantSession session, Guid workspace, CancellationToken ct) =>

@@ -30,6 +30,8 @@ internal static partial class WorkspaceEndpoints
         workspaces.MapGet("/{id:guid}/members", Members).WithName("listMembers").WithSummary("Who is in a workspace");
         workspaces.MapPost("/{id:guid}/members", Add).WithName("addMember").WithSummary("Add a member by user id, or invite one by e-mail");
         workspaces.MapDelete("/{id:guid}/members/{userId:guid}", Remove).WithName("removeMember").WithSummary("Remove a member, or leave");
+        workspaces.MapGet("/{id:guid}/invitations", Invitations).WithName("listInvitations").WithSummary("Whom a workspace has invited and who has not come yet; for its admins");
+        workspaces.MapDelete("/{id:guid}/invitations/{invitationId:guid}", Withdraw).WithName("withdrawInvitation").WithSummary("Take an invitation back");
 
         routes.MapApiTokens();
         routes.MapMemberships();
@@ -96,6 +98,18 @@ internal static partial class WorkspaceEndpoints
         Guid id, Guid userId, TenantSession session, MembershipMirror memberships, CancellationToken ct) =>
         memberships.IsSource ? Elsewhere()
         : await WorkspaceDirectory.SetMember(session, id, userId, null, ct) is var answer and not "removed" ? Refusal(answer)
+        : TypedResults.NoContent();
+
+    internal static async Task<Results<Ok<Page<InvitationView>>, ProblemHttpResult>> Invitations(
+        Guid id, TenantSession session, CancellationToken ct) =>
+        await WorkspaceDirectory.Members(session, id, ct) is not { } members ? Problems.NotFound()
+        : members.Find(one => one.UserId == session.Caller.RequiredUser.Value)?.Role == "member" ? Refusal("forbidden")
+        : TypedResults.Ok(new Page<InvitationView>(await WorkspaceDirectory.Invitations(session, id, ct), null));
+
+    internal static async Task<Results<NoContent, ProblemHttpResult>> Withdraw(
+        Guid id, Guid invitationId, TenantSession session, MembershipMirror memberships, CancellationToken ct) =>
+        memberships.IsSource ? Elsewhere()
+        : await WorkspaceDirectory.Withdraw(session, id, invitationId, ct) is var answer and not "withdrawn" ? Refusal(answer)
         : TypedResults.NoContent();
 
     internal static async Task<Results<NoContent, ProblemHttpResult>> Delete(

@@ -96,10 +96,16 @@ public sealed partial class ConsoleIsolationTests(LockstepApp app) : IClassFixtu
         made.QuerySelector("h1")!.TextContent.ShouldBe("Bakery");
         var invited = await owner.FillAsync(made, "/invite", new() { ["email"] = "baker@example.com", ["role"] = "admin" });
         invited.QuerySelector("[role=status]")!.TextContent.ShouldStartWith("Invited.");
+        invited.QuerySelector("[aria-labelledby=invited]")!.TextContent.ShouldContain("baker@example.com");
+        var twice = await owner.FillAsync(made, "/invite", new() { ["email"] = "wrong@example.com" });
+        var withdraw = twice.QuerySelectorAll("form[action$='/withdraw']")[1].GetAttribute("action")!;
+        (await owner.FillAsync(twice, withdraw)).QuerySelectorAll("[aria-labelledby=invited] b").Select(one => one.TextContent).ShouldBe(["baker@example.com"]);
         (await owner.FillAsync(made, "/invite", new() { ["email"] = "no address" }, HttpStatusCode.UnprocessableEntity)).QuerySelector("#email-error").ShouldNotBeNull();
         using var baker = await ConsoleVisitor.SignInAsync(app, "baker");
         var theirs = await baker.PageAsync("/console/workspaces");
         theirs.QuerySelector(".chip")!.TextContent.ShouldBe("You are an admin");
+        (await owner.PageAsync(new Uri(app.Url, withdraw).AbsolutePath.Split("/invitations")[0])).QuerySelectorAll("[aria-labelledby=members] li b").Select(one => one.TextContent)
+            .ShouldBe(["founder@example.com", "baker@example.com"]);
         var left = await owner.FillAsync(made, $"/members/{app.UserId("founder")}/remove", status: HttpStatusCode.Conflict);
         left.QuerySelector("[role=alert]")!.TextContent.ShouldContain("keeps at least one owner");
         (await owner.FillAsync(made, "/delete", new() { ["name"] = "Butcher" }, HttpStatusCode.UnprocessableEntity)).QuerySelector("[role=alert]")!.TextContent.ShouldContain("type its name, Bakery");

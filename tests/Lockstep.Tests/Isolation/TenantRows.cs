@@ -18,6 +18,7 @@ internal static class TenantRows
         ("lockstep.membership_leases", "INSERT INTO lockstep.membership_leases (user_id) VALUES ($1) ON CONFLICT DO NOTHING"),
         ("lockstep.api_tokens", $"INSERT INTO lockstep.api_tokens (id, {Owner}, name, hash, hint, scopes) VALUES ({Id}, {Owned}, 'ci', sha256(convert_to($3, 'UTF8')), 'abcd', '{{sync}}')"),
         ("lockstep.console_sessions", "INSERT INTO lockstep.console_sessions (id, user_id, hash, expires_at) VALUES (gen_random_uuid(), $1, sha256(convert_to($3, 'UTF8')), now() + interval '1 hour')"),
+        ("lockstep.console_handoffs", "INSERT INTO lockstep.console_handoffs (hash, user_id, expires_at) VALUES (sha256(convert_to($3, 'UTF8')), $1, now() + interval '1 hour')"),
         ("lockstep.activity_log", $"INSERT INTO lockstep.activity_log ({Owner}, actor, action, entity_type) VALUES ({Owned}, 'user', 'CREDENTIAL_CREATED', 'credential')"),
         ("lockstep.data_keys", $"INSERT INTO lockstep.data_keys (id, {Owner}, version, provider, key_version, wrapped_key) VALUES ({Id}, {Owned}, 1, 'local', 'k', 'w')"),
         ("lockstep.credentials", $"INSERT INTO lockstep.credentials (id, {Owner}, scope, name, provider, type, encrypted_value, key_provider, data_key_id, key_version, format, masked_value) VALUES ({Id}, {Owned}, upper($3), 'n', 'p', 'API_KEY', 'a:b:c', 'data_key', {Id}, 1, 'v1', '***')"),
@@ -56,6 +57,7 @@ internal static class TenantRows
         "lockstep.reveal_limits", // Three numbers for all; no login reads the table.
         "lockstep.activity_seals", "lockstep.activity_checkpoints", "lockstep.audit_keys", // Hashes and signatures; the service login reads them.
         "lockstep.activity_sealer", // No login but the migrator sees it.
+        "lockstep.nodes", "lockstep.sync_lag", // Processes and counts; the service login reads them.
     ];
 
     private const string Owner = "user_id, workspace_id";

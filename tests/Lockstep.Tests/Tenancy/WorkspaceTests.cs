@@ -25,6 +25,8 @@ public sealed class WorkspaceTests(LockstepApp app) : IClassFixture<LockstepApp>
         {
             await stranger.GetAsync($"/v1/workspaces/{id}/members").ShouldBeProblemAsync(404, "not_found");
             await stranger.DeleteAsync($"/v1/workspaces/{id}").ShouldBeProblemAsync(404, "not_found");
+            await stranger.GetAsync($"/v1/workspaces/{id}/invitations").ShouldBeProblemAsync(404, "not_found");
+            await stranger.DeleteAsync($"/v1/workspaces/{id}/invitations/{Guid.CreateVersion7()}").ShouldBeProblemAsync(404, "not_found");
             await stranger.PostAsync($"/v1/workspaces/{id}/members", new { userId = app.UserId("stranger"), role = "owner" }).ShouldBeProblemAsync(404, "not_found");
             await stranger.PostAsync($"/v1/workspaces/{id}/members", new { email = "x@example.com", role = "admin" }).ShouldBeProblemAsync(404, "not_found");
             await stranger.DeleteAsync($"/v1/workspaces/{id}/members/{app.UserId("insider")}").ShouldBeProblemAsync(404, "not_found");
@@ -44,6 +46,27 @@ public sealed class WorkspaceTests(LockstepApp app) : IClassFixture<LockstepApp>
         await owner.DeleteAsync($"/v1/workspaces/{id}/members/{app.UserId("o1")}").ShouldBeProblemAsync(409, "last_owner");
         await owner.DeleteAsync("/v1/users/me").ShouldBeProblemAsync(409, "last_owner");
         await admin.DeleteAsync($"/v1/workspaces/{id}/members/{app.UserId("a1")}").ShouldBeAsync(HttpStatusCode.NoContent);
+    }
+
+    [Fact]
+    public async Task Members_know_each_other_by_e_mail_and_admins_take_invitations_back()
+    {
+        var owner = app.As("inviter");
+        var id = (await owner.PostAsync("/v1/workspaces", new { name = "Names" }).ShouldBeAsync(HttpStatusCode.Created)).Id();
+        await app.As("colleague").GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK);
+        await owner.PostAsync($"/v1/workspaces/{id}/members", new { userId = app.UserId("colleague"), role = "member" }).ShouldBeAsync(HttpStatusCode.OK);
+        var colleague = app.As("colleague");
+        (await colleague.GetAsync($"/v1/workspaces/{id}/members").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Select(item => item!.Text("email"))
+            .ShouldBe(["inviter@example.com", "colleague@example.com"]);
+
+        await owner.PostAsync($"/v1/workspaces/{id}/members", new { email = "misspelt@example.com", role = "admin" }).ShouldBeAsync(HttpStatusCode.Accepted);
+        await colleague.GetAsync($"/v1/workspaces/{id}/invitations").ShouldBeProblemAsync(403, "role_required");
+        var invitation = (await owner.GetAsync($"/v1/workspaces/{id}/invitations").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Single()!;
+        invitation.Text("email").ShouldBe("misspelt@example.com");
+        await colleague.DeleteAsync($"/v1/workspaces/{id}/invitations/{invitation.Id()}").ShouldBeProblemAsync(403, "role_required");
+        await owner.DeleteAsync($"/v1/workspaces/{id}/invitations/{invitation.Id()}").ShouldBeAsync(HttpStatusCode.NoContent);
+        await owner.DeleteAsync($"/v1/workspaces/{id}/invitations/{invitation.Id()}").ShouldBeProblemAsync(404, "not_found");
+        (await app.As("misspelt").GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Count.ShouldBe(0);
     }
 
     [Fact]

@@ -16,7 +16,7 @@ internal static class WhyEndpoint
     public static void Map(IEndpointRouteBuilder provider) => provider.MapGet("/why", Why).WithName("whyNotOffered")
         .WithSummary("Why a time is not offered on your page: every cause, and the day in layers; at is a time, without an offset on the clock of your hours");
 
-    private static async Task<Results<Ok<WhyView>, ProblemHttpResult>> Why(
+    internal static async Task<Results<Ok<WhyView>, ProblemHttpResult>> Why(
         TenantSession session, TimeProvider time, CancellationToken ct, string? at = null, int? duration = null)
     {
         var now = Instant.FromDateTimeOffset(time.GetUtcNow());

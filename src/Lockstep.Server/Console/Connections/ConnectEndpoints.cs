@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Lockstep.Crypto;
 using Lockstep.Server.Calendars;
+using Lockstep.Server.Console.People;
 using Lockstep.Server.Integrations;
 using Lockstep.Server.Integrations.Caldav;
 using Lockstep.Server.Vault;
@@ -53,7 +54,7 @@ internal static class ConnectEndpoints
                 422, "no_calendars", "Signing in worked, but this account has no calendar for events. Make one there, in its own calendar app, and try again.", visit.Context));
         }
         var id = pending.Keep(visit.SignedIn, preset?.Id ?? "other", found.Url, view.Username, password, found with { Calendars = usable });
-        return await visit.Page<ChoosePage>(Section, Choice(id.ToString(), preset, view.Username, usable));
+        return await visit.Page<ChoosePage>(Section, Choice(id.ToString(), preset, view.Username, usable) with { Workspaces = await Administered.By(visit, ct) });
     }
 
     private static async Task<IResult> Connect(
@@ -68,13 +69,16 @@ internal static class ConnectEndpoints
         var request = new CreateIntegrationRequest(
             IntegrationTypes.Caldav,
             form.OrNull("label"),
-            null,
+            Administered.Read(form),
             new CaldavConfigRequest(account.Url, account.Username, write, [.. read.Where(href => href != write)]),
             Copy(account.Password));
         var (made, refusal) = visit.Read<IntegrationView>(await IntegrationEndpoints.Create(request, visit.Session, store, sqlVault, addresses, ct));
         if (made is null)
         {
-            var view = Choice(form["account"], Preset(account.Provider), account.Username, account.Found.Calendars) with { Write = write, Read = read, Label = form["label"] };
+            var view = Choice(form["account"], Preset(account.Provider), account.Username, account.Found.Calendars) with
+            {
+                Write = write, Read = read, Label = form["label"], Whose = Administered.Read(form), Workspaces = await Administered.By(visit, ct),
+            };
             return await visit.Page<ChoosePage>(Section, view, refusal);
         }
         pending.Remove(form["account"]);

@@ -12,7 +12,13 @@ internal sealed record AccountView(ProviderPreset? Provider, string Url, string 
 
 /// <param name="Id">Of the pending account.</param>
 /// <param name="Write">Where new events go.</param>
-internal sealed record ChooseView(string Id, string Provider, string Username, string Label, IReadOnlyList<DiscoveredCalendar> Calendars, string? Write, IReadOnlySet<string> Read);
+internal sealed record ChooseView(string Id, string Provider, string Username, string Label, IReadOnlyList<DiscoveredCalendar> Calendars, string? Write, IReadOnlySet<string> Read)
+{
+    public Guid? Whose { get; init; }
+
+    /// <summary>That the account may be connected for.</summary>
+    public IReadOnlyList<Tenancy.WorkspaceView> Workspaces { get; init; } = [];
+}
 
 /// <param name="Calendars">Empty while they are being found.</param>
 /// <param name="Trouble">Why it does not go on by itself; null while it does.</param>

@@ -3,6 +3,7 @@ using Lockstep.Server.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using NodaTime.Text;
 
 namespace Lockstep.Server.Console.Log;
 
@@ -20,8 +21,12 @@ internal static class ActivityPages
             Given(to) is { } last ? last + "T23:59:59Z" : null,
             long.TryParse(after, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var seq) ? seq : null);
         var (page, refusal) = visit.Read<Page<ActivityView>>(answer);
-        return await visit.Page<ActivityPage>("activity", new ActivityPageView(page?.Items ?? [], page?.Next, action ?? "", from ?? "", to ?? "", entity ?? ""), refusal);
+        var people = await ActivityWords.People(visit.Session, page?.Items ?? [], ct);
+        return await visit.Page<ActivityPage>("activity", new ActivityPageView(page?.Items ?? [], page?.Next, people, action ?? "", Day(from), Day(to), entity ?? ""), refusal);
     }
+
+    /// <summary>What a field for a day can show; what was typed past it is named by the refusal.</summary>
+    private static string Day(string? text) => LocalDatePattern.Iso.Parse(text ?? "").Success ? text! : "";
 
     private static string? Given(string? text) => text is { Length: > 0 } ? text : null;
 }

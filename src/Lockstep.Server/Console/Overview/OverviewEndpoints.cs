@@ -1,6 +1,7 @@
 using Lockstep.Server.Activity;
 using Lockstep.Server.Booking;
 using Lockstep.Server.Calendars;
+using Lockstep.Server.Console.Log;
 using Lockstep.Server.Integrations;
 using Lockstep.Server.Vault;
 using Microsoft.AspNetCore.Builder;
@@ -33,6 +34,7 @@ internal static class OverviewEndpoints
         var expiring = await vault.List(session, new CredentialFilter(null, null, null, null, null, Shown, null, true, null, now + Soon), ct);
         var activity = await ActivityLog.List(session, new ActivityFilter(null, null, null, null, null, null, null, Shown), ct);
         return await visit.Page<OverviewPage>("overview", new OverviewView(
-            connections, conflicts, events?.Items.Take(Shown).ToList(), expiring.Items, await ProviderStore.Read(session, ct), activity.Items, zone));
+            connections, conflicts, events?.Items.Take(Shown).ToList(), expiring.Items, await ProviderStore.Read(session, ct), activity.Items,
+            await ActivityWords.People(session, activity.Items, ct), zone));
     }
 }

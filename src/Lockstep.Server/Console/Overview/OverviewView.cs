@@ -17,6 +17,7 @@ internal sealed record OverviewView(
     IReadOnlyList<CredentialView> Expiring,
     Provider? Provider,
     IReadOnlyList<ActivityView> Activity,
+    IReadOnlyDictionary<Guid, string> People,
     DateTimeZone Zone)
 {
     public bool HasHours => Provider?.Settings?.WorkingHours is not null;

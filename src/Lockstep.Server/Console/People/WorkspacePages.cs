@@ -9,8 +9,9 @@ namespace Lockstep.Server.Console.People;
 /// <param name="Typed">The name of the workspace that was to be made.</param>
 internal sealed record WorkspacesView(IReadOnlyList<WorkspaceView> Items, string Typed);
 
+/// <param name="Invited">Who has not come yet; empty for who does not administer it.</param>
 /// <param name="Me">Who looks at it.</param>
-internal sealed record MembersView(WorkspaceView Workspace, IReadOnlyList<MemberView> Members, UserId Me, string Email)
+internal sealed record MembersView(WorkspaceView Workspace, IReadOnlyList<MemberView> Members, IReadOnlyList<InvitationView> Invited, UserId Me, string Email)
 {
     public bool IsAdmin => Workspace.Role is "owner" or "admin";
 
@@ -31,6 +32,7 @@ internal static class WorkspacePages
         console.MapPost("/workspaces/{id:guid}/invite", Invite);
         console.MapPost("/workspaces/{id:guid}/members/{user:guid}/role", ChangeRole);
         console.MapPost("/workspaces/{id:guid}/members/{user:guid}/remove", Remove);
+        console.MapPost("/workspaces/{id:guid}/invitations/{user:guid}/withdraw", Withdraw);
         console.MapPost("/workspaces/{id:guid}/delete", Delete);
     }
 
@@ -50,7 +52,8 @@ internal static class WorkspacePages
     private static async Task<IResult> Draw(Guid id, ConsoleVisit visit, Refusal? refusal, string email, CancellationToken ct) =>
         (await WorkspaceDirectory.List(visit.Session, null, Most, ct)).Find(one => one.Id == id) is { } workspace
         && await WorkspaceDirectory.Members(visit.Session, id, ct) is { } members
-            ? await visit.Page<WorkspacePage>(Section, new MembersView(workspace, members, visit.Session.Caller.RequiredUser, email), refusal)
+            ? await visit.Page<WorkspacePage>(Section, new MembersView(
+                workspace, members, await WorkspaceDirectory.Invitations(visit.Session, id, ct), visit.Session.Caller.RequiredUser, email), refusal)
             : await visit.NotFound();
 
     private static async Task<IResult> Invite(Guid id, ConsoleVisit visit, ConsoleForm form, MembershipMirror memberships, CancellationToken ct) =>
@@ -67,6 +70,12 @@ internal static class WorkspacePages
         visit.Refused(await WorkspaceEndpoints.Remove(id, user, visit.Session, memberships, ct)) is { } refusal ? await Draw(id, visit, refusal, "", ct)
         : user == visit.Session.Caller.RequiredUser.Value ? ConsoleVisit.Go("/console/workspaces", "member-removed")
         : Back(id, "member-removed");
+
+    /// <param name="user">The invitation; who it is for has no id yet.</param>
+    private static async Task<IResult> Withdraw(Guid id, Guid user, ConsoleVisit visit, MembershipMirror memberships, CancellationToken ct) =>
+        visit.Refused(await WorkspaceEndpoints.Withdraw(id, user, visit.Session, memberships, ct)) is { } refusal
+            ? await Draw(id, visit, refusal, "", ct)
+            : Back(id, "invitation-withdrawn");
 
     /// <summary>Everything in it goes with it: asks for the name.</summary>
     private static async Task<IResult> Delete(Guid id, ConsoleVisit visit, ConsoleForm form, CancellationToken ct)

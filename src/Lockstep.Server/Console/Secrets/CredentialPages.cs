@@ -1,4 +1,5 @@
 using System.Globalization;
+using Lockstep.Server.Console.People;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault;
 using Lockstep.Server.Vault.OAuth;
@@ -19,7 +20,7 @@ internal static class CredentialPages
     public static void Map(IEndpointRouteBuilder console)
     {
         console.MapGet("/credentials", List);
-        console.MapGet("/credentials/new", (ConsoleVisit visit) => visit.Page<NewCredentialPage>(Section, new NewCredentialView("", "", "API_KEY", "", "")));
+        console.MapGet("/credentials/new", New);
         console.MapPost("/credentials", Store);
         console.MapGet("/credentials/{id:guid}", Show);
         console.MapPost("/credentials/{id:guid}/reveal", Reveal);
@@ -42,12 +43,16 @@ internal static class CredentialPages
         return await visit.Page<CredentialListPage>(Section, new CredentialListView(page.Items, page.Next, name ?? "", provider ?? "", state ?? ""));
     }
 
+    private static async Task<IResult> New(ConsoleVisit visit, CancellationToken ct) =>
+        await visit.Page<NewCredentialPage>(Section, new NewCredentialView("", "", "API_KEY", "", "", null, await Administered.By(visit, ct)));
+
     private static async Task<IResult> Store(ConsoleVisit visit, ConsoleForm form, CredentialVault vault, GrantRules grants, CancellationToken ct)
     {
-        var view = new NewCredentialView(form["name"], form["provider"], form["type"], form["description"], form["expires"]);
+        var view = new NewCredentialView(form["name"], form["provider"], form["type"], form["description"], form["expires"], Administered.Read(form), await Administered.By(visit, ct));
         if (!Enum.TryParse<CredentialType>(view.Type, out var type) || !Day(view.ExpiresOn, out var expires))
             return await visit.Page<NewCredentialPage>(Section, view, BadDay(visit));
-        var request = new StoreCredentialRequest(view.Name, view.Provider, type, form.Secret("value"), Description: form.OrNull("description"), ExpiresAt: expires);
+        var request = new StoreCredentialRequest(view.Name, view.Provider, type, form.Secret("value"), Scope: view.Whose is null ? null : CredentialScope.WORKSPACE,
+            WorkspaceId: view.Whose, Description: form.OrNull("description"), ExpiresAt: expires);
         using var secret = request.Value;
         var (stored, refusal) = visit.Read<CredentialView>(await CredentialEndpoints.Store(request, visit.Session, vault, grants, ct));
         return stored is null ? await visit.Page<NewCredentialPage>(Section, view, refusal) : Back(stored.Id, "stored");
@@ -58,7 +63,8 @@ internal static class CredentialPages
     private static async Task<IResult> Draw(Guid id, ConsoleVisit visit, CredentialVault vault, Refusal? refusal, CancellationToken ct, string? value = null) =>
         refusal is { Status: 404 } || await vault.Get(visit.Session, new CredentialId(id), ct) is not { } credential
             ? await visit.NotFound()
-            : await visit.Page<CredentialPage>(Section, new CredentialPageView(credential, await vault.Versions(visit.Session, new CredentialId(id), ct), value), refusal);
+            : await visit.Page<CredentialPage>(Section, new CredentialPageView(
+                credential, await Administered.Name(visit, credential.WorkspaceId, ct), await vault.Versions(visit.Session, new CredentialId(id), ct), value), refusal);
 
     /// <summary>Shows the value once, in the answer to this form; a minute later the page without it is loaded.</summary>
     private static async Task<IResult> Reveal(Guid id, ConsoleVisit visit, ConsoleForm form, CredentialVault vault, CancellationToken ct)

@@ -8,11 +8,13 @@ internal sealed record CredentialListView(IReadOnlyList<CredentialView> Items, s
     public bool IsFiltered => Name.Length + Provider.Length + State.Length > 0;
 }
 
+/// <param name="Workspace">The name of whose it is; null for one's own.</param>
 /// <param name="Value">Shown this once; null on all other pages.</param>
-internal sealed record CredentialPageView(CredentialView Credential, IReadOnlyList<CredentialVersionView> Versions, string? Value);
+internal sealed record CredentialPageView(CredentialView Credential, string? Workspace, IReadOnlyList<CredentialVersionView> Versions, string? Value);
 
 /// <summary>What was typed to store one, without its value.</summary>
-internal sealed record NewCredentialView(string Name, string Provider, string Type, string Description, string ExpiresOn);
+internal sealed record NewCredentialView(
+    string Name, string Provider, string Type, string Description, string ExpiresOn, Guid? Whose, IReadOnlyList<Tenancy.WorkspaceView> Workspaces);
 
 internal static class CredentialWords
 {

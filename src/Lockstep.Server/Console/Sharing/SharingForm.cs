@@ -28,7 +28,7 @@ internal static class SharingForm
                 Profile = form.Has("name") || form.Has("about") ? new ProfileSettings(form.OrNull("name"), form.OrNull("about")?.ReplaceLineEndings("\n")) : null,
                 WorkingHours = ranges.Count == 0 ? null : new HoursSettings(settings.WorkingHours?.Timezone, Ranges: ranges),
                 Slots = new SlotSettings(
-                    Number(form, "duration"), settings.Slots?.StepMinutes, Number(form, "before"), Number(form, "after"), Number(form, "notice") * 60, Number(form, "horizon")),
+                    Number(form, "duration"), settings.Slots?.StepMinutes, Number(form, "before"), Number(form, "after"), Number(form, "notice"), Number(form, "horizon")),
                 Booking = new BookingSettings(form.Has("bookings")),
                 Whatsapp = form.Has("phone") || form.Has("whatsapp") ? new WhatsappSettings(form.Has("whatsapp"), form.OrNull("phone"), form.OrNull("template")) : null,
                 // All of them chosen means all, those that will come as well.

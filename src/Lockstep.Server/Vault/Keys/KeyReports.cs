@@ -1,5 +1,6 @@
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
+using NodaTime;
 using Npgsql;
 
 namespace Lockstep.Server.Vault.Keys;
@@ -13,6 +14,12 @@ internal sealed record KeyUse(string Provider, string Key, long DataKeys, long V
 {
     public const string TransitValue = "transit-value";
 }
+
+/// <summary>How far the replacement of data keys under a key has come.</summary>
+/// <param name="Since">When the oldest data key under it was made.</param>
+/// <param name="Retired">Data keys that a newer one has replaced.</param>
+/// <param name="RetiredValues">Values that still lie under those.</param>
+internal sealed record KeyAge(string Provider, string Key, Instant Since, long Retired, long RetiredValues);
 
 /// <summary>What a run could not do anything about.</summary>
 /// <param name="Id">The data key, or with a version the credential.</param>

@@ -32,6 +32,12 @@ internal sealed class KeyRotation(Database database, KeyProviders providers, Val
         return told;
     }
 
+    /// <summary>How old what lies under each key is, and what waits to be sealed anew.</summary>
+    public Task<List<KeyAge>> Ages(CancellationToken ct) => Session.Query(
+        new Statement("SELECT a.provider, a.key_version, a.since, a.retired, a.retired_values FROM lockstep.key_ages() a"),
+        row => new KeyAge(row.GetString(0), row.GetString(1), row.GetInstant(2), row.GetInt64(3), row.GetInt64(4)),
+        ct);
+
     /// <summary>Wraps every data key with the newest key of the first provider.</summary>
     /// <param name="progress">Told how many of how many are done.</param>
     public async Task<RewrapReport> Rewrap(Action<long, long> progress, CancellationToken ct)
