@@ -1,180 +1,243 @@
+using System.Net;
 using Lockstep.Server.Tenancy;
 using Lockstep.Tests.Booking;
 using Lockstep.Tests.Integrations;
 using Lockstep.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
+using NodaTime;
 using Shouldly;
 using Xunit;
 
 namespace Lockstep.Tests.ConsolePages;
 
-/// <summary>The walk of somebody new, in Chromium: each page is looked at in light and dark, and its picture kept in artifacts/console.</summary>
+/// <summary>The walk of somebody new, in Chromium, beside a real Radicale: a picture of each step is kept in artifacts/walk. Every page in light and dark and on
+/// every screen is the business of <see cref="EveryConsolePageTests"/>.</summary>
 public sealed class ConsoleInBrowserTests(SyncedApp synced, Browser browser) : IClassFixture<SyncedApp>
 {
     private const string Password = "a long enough password";
-    private const int MostBytes = 100_000;
+    private const string Calendar = "walk";
+    private const string Email = "walter@example.com";
+
+    private int steps;
+
+    private static LocalDate First => Provider.Monday.PlusDays(-7);
 
     private CancellationToken Ct { get; } = TestContext.Current.CancellationToken;
 
-    [Theory]
-    [InlineData(1280, true)]
-    [InlineData(390, false)]
-    public async Task From_signing_in_to_the_activity_on_any_screen_with_or_without_script(int width, bool script)
+    [Fact]
+    public async Task From_signing_in_over_a_first_sync_a_booking_and_a_conflict_to_the_activity()
     {
-        var (email, calendar) = ($"walker{width}@example.com", $"walk{width}");
-        var user = (await synced.App.Services.GetRequiredService<LocalAccounts>().Create(email, Password, Ct)).ShouldBeOfType<AccountOutcome.Created>().User;
-        var alice = synced.Alice;
-        await alice.MakeCalendarAsync(calendar, Ct, "Work");
-        var today = Provider.Monday.PlusDays(-7);
-        for (var i = 0; i < 40; i++)
-            await alice.PutAsync($"{calendar}/{i}.ics", DavProbe.Event($"{calendar}-{i}", $"Meeting {i + 1}", $"{today.PlusDays(i % 14):yyyyMMdd}T{8 + (i / 14 * 2):00}0000Z", $"{today.PlusDays(i % 14):yyyyMMdd}T{9 + (i / 14 * 2):00}0000Z"), Ct);
-        await using var visit = await browser.OpenAsync(new BrowserNewContextOptions
-        {
-            ViewportSize = new ViewportSize { Width = width, Height = width < 900 ? 844 : 800 },
-            JavaScriptEnabled = script,
-            Locale = "en-GB",
-            DeviceScaleFactor = width < 900 ? 2 : 1,
-        });
+        var user = (await synced.App.Services.GetRequiredService<LocalAccounts>().Create(Email, Password, Ct)).ShouldBeOfType<AccountOutcome.Created>().User;
+        await FillCalendarAsync();
+        var owner = synced.App.AsService(user.Value);
+        await using var visit = await browser.OpenAsync(Screen(1280));
         var page = visit.Page;
-        var weights = new Dictionary<string, long>(StringComparer.Ordinal);
-        page.Response += (_, response) => Note(response, weights);
-        Task SeeAsync(string name) => LookAsync(visit, $"{name}-{width}", script);
 
-        // Sign in, and back to where one wanted to go.
-        await page.GotoAsync(Address("/console/connections/new"));
-        await SeeAsync("01-sign-in");
-        await page.GetByLabel("E-mail").FillAsync(email);
+        await SignInAsync(visit);
+        await ConnectAsync(visit);
+        await PublishAsync(visit);
+        var connection = (await owner.GetAsync("/v1/integrations").ShouldBeAsync(HttpStatusCode.OK))["items"]![0]!.Id();
+        var booked = await BookAsVisitorAsync();
+        await owner.SyncedAsync(connection);
+        Directory.GetFiles(synced.Radicale.CalendarFolder("alice", Calendar), "*.ics").Select(File.ReadAllText)
+            .Count(text => text.Contains("SUMMARY:Booked: Vera Visitor", StringComparison.Ordinal)).ShouldBe(1);
+        await MenuAsync(page, "Bookings");
+        await Assertions.Expect(page.GetByText("Vera Visitor")).ToBeVisibleAsync();
+        await SeeAsync(visit, "bookings");
+        var start = booked.InZone(Provider.Dubai).LocalDateTime;
+        await page.GotoAsync(Address($"/console/sharing/why?day={start.Date.Text()}&at={start.Hour:00}:{start.Minute:00}"));
+        await Assertions.Expect(page.GetByText("was booked on your page")).ToBeVisibleAsync();
+        await SeeAsync(visit, "why-not");
+
+        await QuarrelAsync(visit, owner, connection);
+        await RotateAsync(visit);
+
+        // The activity knows all of it.
+        await MenuAsync(page, "Activity");
+        foreach (var deed in new[] { "You rotated a credential", "You read a credential", "You stored a credential", "A visitor booked a time", "You connected an account", "You signed in to the console" })
+            await Assertions.Expect(page.Locator(".list").GetByText(deed).First).ToBeVisibleAsync();
+        await SeeAsync(visit, "activity");
+        await page.GetByLabel("What", new() { Exact = true }).SelectOptionAsync("CREDENTIAL_ROTATED");
+        await PressAsync(page, "Filter");
+        await Assertions.Expect(page.Locator(".list > li")).ToHaveCountAsync(1);
+        await MenuAsync(page, "Overview");
+        await SeeAsync(visit, "overview");
+        await PressAsync(page, "Sign out");
+        await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("You are signed out.");
+        NothingElseHappened(visit);
+    }
+
+    private async Task SignInAsync(BrowserPage visit)
+    {
+        var page = visit.Page;
+        await page.GotoAsync(Address("/console"));
+        await page.GetByLabel("E-mail").FillAsync(Email);
         await page.GetByLabel("Password").FillAsync("not the password");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in", Exact = true }).ClickAsync();
+        await PressAsync(page, "Sign in");
         await Assertions.Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("No account has this e-mail and password");
-        await SeeAsync("02-sign-in-refused");
+        await SeeAsync(visit, "sign-in-refused");
         await page.GetByLabel("Password").FillAsync(Password);
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in", Exact = true }).ClickAsync();
-        await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync("Connect a calendar");
-        await page.GetByRole(AriaRole.Link, new() { Name = "Overview" }).ClickAsync();
+        await PressAsync(page, "Sign in");
         await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync("Overview");
-        await SeeAsync("03-overview-empty");
-        foreach (var (link, name) in new[] { ("Connections", "04-connections-empty"), ("Events", "05-events-empty"), ("Credentials", "06-credentials-empty") })
-        {
-            await page.GetByRole(AriaRole.Navigation).GetByRole(AriaRole.Link, new() { Name = link, Exact = true }).ClickAsync();
-            await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync(link);
-            await SeeAsync(name);
-        }
+        await SeeAsync(visit, "overview-new");
+    }
 
-        // Connect a Radicale: a wrong password first.
-        await page.GotoAsync(Address("/console/connections/new"));
-        await SeeAsync("07-providers");
+    /// <summary>With a wrong password first; then the first sync, which the page follows by itself.</summary>
+    private async Task ConnectAsync(BrowserPage visit)
+    {
+        var page = visit.Page;
+        await page.GetByRole(AriaRole.Link, new() { Name = "Connect a calendar" }).First.ClickAsync();
+        await SeeAsync(visit, "providers");
         await page.GetByRole(AriaRole.Link, new() { Name = "Radicale" }).ClickAsync();
         await page.GetByLabel("Server").FillAsync(new Uri(synced.Radicale.Url, "/alice/").ToString());
         await page.GetByLabel("User name").FillAsync("alice");
         await page.GetByLabel("Password").FillAsync("wrong");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Find my calendars" }).ClickAsync();
+        await PressAsync(page, "Find my calendars");
         await Assertions.Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("refused the user name or password");
-        await SeeAsync("08-account-refused");
+        await SeeAsync(visit, "password-refused");
         await page.GetByLabel("Password").FillAsync("alicepw");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Find my calendars" }).ClickAsync();
+        await PressAsync(page, "Find my calendars");
         await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync("Choose calendars");
-        foreach (var box in await page.GetByRole(AriaRole.Checkbox).AllAsync())
-            await box.SetCheckedAsync((await box.GetAttributeAsync("value"))!.Contains(calendar, StringComparison.Ordinal));
-        await page.GetByLabel("New events go to").SelectOptionAsync(new SelectOptionValue { Value = new Uri(synced.Radicale.Url, $"/alice/{calendar}/").ToString() });
         await page.GetByLabel("What you call it").FillAsync("My Radicale");
-        await SeeAsync("09-choose");
+        await SeeAsync(visit, "choose-calendars");
         (await page.ContentAsync()).ShouldNotContain("alicepw");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Connect and sync" }).ClickAsync();
-
-        // The first sync, which the page follows by itself.
+        await PressAsync(page, "Connect and sync");
+        await PictureAsync(page, "first-sync-begins");
         await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync("It is in step", new() { Timeout = 30_000 });
         await Assertions.Expect(page.Locator("#count")).ToHaveTextAsync("40 events");
-        await SeeAsync("10-first-sync");
+        await SeeAsync(visit, "first-sync-done");
         await page.GetByRole(AriaRole.Link, new() { Name = "See your events" }).ClickAsync();
         await Assertions.Expect(page.GetByText("Meeting 1", new() { Exact = false }).Locator("visible=true").First).ToBeVisibleAsync();
-        await SeeAsync("11-events");
+        await SeeAsync(visit, "events");
+    }
 
-        // A conflict, and its loser brought back.
-        var owner = synced.App.AsService(user.Value);
-        var connection = (await owner.GetAsync("/v1/integrations").ShouldBeAsync(System.Net.HttpStatusCode.OK))["items"]![0]!.Id();
-        var listed = await owner.GetAsync($"/v1/events?from={today:yyyy-MM-dd}T00:00:00Z&to={today.PlusDays(20):yyyy-MM-dd}T00:00:00Z").ShouldBeAsync(System.Net.HttpStatusCode.OK);
+    private async Task PublishAsync(BrowserPage visit)
+    {
+        var page = visit.Page;
+        await MenuAsync(page, "Sharing page");
+        await page.GetByLabel("Address").FillAsync(Calendar);
+        await page.GetByLabel("Your name on it").FillAsync("Walter Walker");
+        await page.GetByLabel("On the page").CheckAsync();
+        await PressAsync(page, "Preview");
+        await Assertions.Expect(page.FrameLocator("iframe").Locator("h1")).ToContainTextAsync("Walter Walker");
+        await Assertions.Expect(page.FrameLocator("iframe").Locator(".slots :is(a, span)").First).ToBeVisibleAsync();
+        await SeeAsync(visit, "sharing-preview");
+        await page.GetByLabel("Visitors can see the page").CheckAsync();
+        await PressAsync(page, "Save");
+        await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("Your page is public.");
+        await SeeAsync(visit, "published");
+    }
+
+    /// <summary>Somebody else, on a phone.</summary>
+    /// <returns>The time that was taken.</returns>
+    private async Task<Instant> BookAsVisitorAsync()
+    {
+        await using var visitor = await browser.OpenAsync(Screen(390));
+        var page = visitor.Page;
+        await page.GotoAsync(Address($"/c/{Calendar}"));
+        await SeeAsync(visitor, "visitor-times");
+        await page.Locator(".slots a").First.ClickAsync();
+        await page.GetByLabel("Your name").FillAsync("Vera Visitor");
+        await page.GetByLabel("E-mail or phone").FillAsync("vera@example.com");
+        await SeeAsync(visitor, "visitor-form");
+        var at = await page.Locator("input[name=at]").First.InputValueAsync();
+        await PressAsync(page, "Book this time");
+        await Assertions.Expect(page.Locator("h2")).ToHaveTextAsync("It is booked");
+        await SeeAsync(visitor, "visitor-booked");
+        NothingElseHappened(visitor);
+        return NodaTime.Text.InstantPattern.General.Parse(at).Value;
+    }
+
+    /// <summary>An event is changed here and there; the loser is brought back.</summary>
+    private async Task QuarrelAsync(BrowserPage visit, HttpClient owner, Guid connection)
+    {
+        var page = visit.Page;
+        var listed = await owner.GetAsync($"/v1/events?from={First.Text()}T00:00:00Z&to={First.PlusDays(20).Text()}T00:00:00Z").ShouldBeAsync(HttpStatusCode.OK);
         var disputed = listed["items"]!.AsArray().First(item => item!.Text("summary") == "Meeting 1")!;
-        await owner.SendRawAsync(HttpMethod.Patch, $"/v1/events/{disputed.Id()}", """{"summary":"Meeting 1 moved here","location":"Room 4"}""").ShouldBeAsync(System.Net.HttpStatusCode.OK);
-        await alice.PutAsync($"{calendar}/0.ics", DavProbe.Event($"{calendar}-0", "Meeting 1 moved there", $"{today:yyyyMMdd}T100000Z", $"{today:yyyyMMdd}T110000Z"), Ct);
+        await owner.SendRawAsync(HttpMethod.Patch, $"/v1/events/{disputed.Id()}", """{"summary":"Meeting 1 moved here","location":"Room 4"}""").ShouldBeAsync(HttpStatusCode.OK);
+        await synced.Alice.PutAsync($"{Calendar}/0.ics", DavProbe.Event($"{Calendar}-0", "Meeting 1 moved there", $"{First:yyyyMMdd}T100000Z", $"{First:yyyyMMdd}T110000Z"), Ct);
         await page.GotoAsync(Address($"/console/connections/{connection}"));
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sync now" }).ClickAsync();
+        await PressAsync(page, "Sync now");
         await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToContainTextAsync("A sync has begun");
         await owner.SyncedAsync(connection);
-        await page.GotoAsync(Address("/console"));
+        await MenuAsync(page, "Overview");
         await Assertions.Expect(page.GetByText("changed on both sides this week")).ToBeVisibleAsync();
-        await SeeAsync("12-overview-conflict");
-        await page.GotoAsync(Address($"/console/connections/{connection}"));
+        await SeeAsync(visit, "overview-conflict");
+        await page.GetByRole(AriaRole.Link, new() { Name = "My Radicale" }).First.ClickAsync();
         await Assertions.Expect(page.Locator(".version")).ToHaveCountAsync(2);
-        await SeeAsync("13-connection-conflict");
+        await SeeAsync(visit, "conflict");
         await page.GetByRole(AriaRole.Button, new() { Name = "Bring" }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToContainTextAsync("The other version is back");
-        await SeeAsync("14-connection-restored");
+        await SeeAsync(visit, "conflict-restored");
+        await owner.SyncedAsync(connection);
+        (await synced.Alice.GetAsync($"{Calendar}/0.ics", Ct)).ShouldNotBeNull().ShouldContain("SUMMARY:Meeting 1 moved here");
+    }
 
-        // A credential: stored, revealed with a purpose, rotated.
+    private async Task RotateAsync(BrowserPage visit)
+    {
+        var page = visit.Page;
         await page.GotoAsync(Address("/console/credentials/new"));
         await page.GetByLabel("Name").FillAsync("Production key");
         await page.GetByLabel("Provider").FillAsync("stripe");
         await page.Locator("#value").FillAsync("sk_live_walk_0123456789abcdef");
-        await SeeAsync("15-credential-new");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Store it" }).ClickAsync();
+        await PressAsync(page, "Store it");
         await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync("Production key");
         (await page.ContentAsync()).ShouldNotContain("sk_live_walk");
-        await SeeAsync("16-credential");
         await page.GetByLabel("What do you need it for?").FillAsync("Checking the webhook of order 7");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Show the value once" }).ClickAsync();
+        await PressAsync(page, "Show the value once");
         await Assertions.Expect(page.Locator("#value")).ToHaveValueAsync("sk_live_walk_0123456789abcdef");
-        await SeeAsync("17-credential-revealed");
+        await SeeAsync(visit, "credential-revealed");
         await page.GetByRole(AriaRole.Link, new() { Name = "Hide it now" }).ClickAsync();
         (await page.ContentAsync()).ShouldNotContain("sk_live_walk");
         await page.GetByLabel("New value").FillAsync("sk_live_walk_second_0123456789");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Rotate" }).ClickAsync();
+        await PressAsync(page, "Rotate");
         await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToContainTextAsync("The new value is in use");
-        await SeeAsync("18-credential-rotated");
-        await page.GotoAsync(Address("/console/credentials"));
-        await SeeAsync("19-credentials");
+        await SeeAsync(visit, "credential-rotated");
+    }
 
-        // The activity knows all of it.
-        await page.GetByRole(AriaRole.Navigation).GetByRole(AriaRole.Link, new() { Name = "Activity" }).ClickAsync();
-        foreach (var deed in new[] { "rotated a credential", "read a credential", "stored a credential", "connected an account", "signed in to the console" })
-            await Assertions.Expect(page.Locator(".list").GetByText(deed).First).ToBeVisibleAsync();
-        await SeeAsync("20-activity");
-        await page.GetByLabel("What", new() { Exact = true }).SelectOptionAsync("CREDENTIAL_ROTATED");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Filter" }).ClickAsync();
-        await Assertions.Expect(page.Locator(".list > li")).ToHaveCountAsync(1);
-        await page.GotoAsync(Address("/console"));
-        await SeeAsync("21-overview");
-        await page.GotoAsync(Address("/console/nowhere"));
-        await SeeAsync("22-not-found");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sign out" }).ClickAsync();
-        await Assertions.Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("You are signed out.");
-        await SeeAsync("23-signed-out");
-
-        // A refused form is a failed load to the browser's console, and nothing else is there.
-        visit.Complaints.ShouldAllBe(line => line.Contains("the server responded with a status of 4", StringComparison.Ordinal));
-        visit.Requests.ShouldAllBe(request => request.Authority == synced.App.Url.Authority || request.Scheme == "data");
-        foreach (var (path, bytes) in weights)
-            bytes.ShouldBeLessThan(MostBytes, path);
-        TestContext.Current.TestOutputHelper!.WriteLine($"{weights.Count} addresses, the heaviest {weights.MaxBy(one => one.Value)}");
+    private async Task FillCalendarAsync()
+    {
+        await synced.Alice.MakeCalendarAsync(Calendar, Ct, "Work");
+        for (var i = 0; i < 40; i++)
+        {
+            var (day, hour) = (First.PlusDays(i % 14), 8 + (i / 14 * 2));
+            await synced.Alice.PutAsync($"{Calendar}/{i}.ics", DavProbe.Event($"{Calendar}-{i}", $"Meeting {i + 1}", $"{day:yyyyMMdd}T{hour:00}0000Z", $"{day:yyyyMMdd}T{hour + 1:00}0000Z"), Ct);
+        }
     }
 
     private string Address(string path) => new Uri(synced.App.Url, path).ToString();
 
-    /// <summary>In light and in dark.</summary>
-    private static async Task LookAsync(BrowserPage visit, string name, bool script)
+    private static Task PressAsync(IPage page, string button) => page.GetByRole(AriaRole.Button, new() { Name = button, Exact = true }).ClickAsync();
+
+    private static async Task MenuAsync(IPage page, string entry)
     {
-        foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
-        {
-            await visit.Page.EmulateMediaAsync(new() { ColorScheme = scheme, ReducedMotion = ReducedMotion.Reduce });
-            await visit.SeeAsync($"{name}-{scheme}", script, "console");
-        }
+        await page.GetByRole(AriaRole.Navigation).GetByRole(AriaRole.Link, new() { Name = entry, Exact = true }).ClickAsync();
+        await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync(entry);
     }
 
-    private static void Note(IResponse response, Dictionary<string, long> weights)
+    /// <summary>A picture and a run of axe; every second step in the dark.</summary>
+    private async Task SeeAsync(BrowserPage visit, string name)
     {
-        if (response.Headers.TryGetValue("content-length", out var length) && long.TryParse(length, out var bytes))
-            lock (weights)
-                weights[new Uri(response.Url).AbsolutePath] = bytes;
+        await visit.Page.EmulateMediaAsync(new() { ColorScheme = steps % 2 == 0 ? ColorScheme.Light : ColorScheme.Dark, ReducedMotion = ReducedMotion.Reduce });
+        await PictureAsync(visit.Page, name);
+        (await Axe.FaultsAsync(visit.Page)).ShouldBeEmpty(name);
+    }
+
+    private async Task PictureAsync(IPage page, string name) =>
+        await page.ScreenshotAsync(new() { Path = Path.Combine(Repository.Root, "artifacts", "walk", $"{++steps:00}-{name}.png") });
+
+    private static BrowserNewContextOptions Screen(int width) => new()
+    {
+        ViewportSize = new ViewportSize { Width = width, Height = width < 900 ? 844 : 800 },
+        Locale = "en-GB",
+        TimezoneId = "Asia/Dubai",
+    };
+
+    /// <summary>A refused form is a failed load to the browser's console.</summary>
+    private void NothingElseHappened(BrowserPage visit)
+    {
+        visit.Complaints.ShouldAllBe(line => line.Contains("the server responded with a status of 4", StringComparison.Ordinal));
+        visit.Requests.ShouldAllBe(request => request.Authority == synced.App.Url.Authority || request.Scheme == "data");
     }
 }

@@ -1,0 +1,111 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Lockstep.Tests.Booking;
+using Lockstep.Tests.Support;
+using Microsoft.Playwright;
+using Shouldly;
+using Xunit;
+
+namespace Lockstep.Tests.ConsolePages;
+
+/// <summary>Every page that visitors can meet, looked at as those of the console are. Pictures in artifacts/public.</summary>
+[Trait("Category", "Long")]
+public sealed class EveryPublicPageTests(LockstepApp app, Browser browser) : IClassFixture<LockstepApp>
+{
+    [Theory]
+    [InlineData(390)]
+    [InlineData(1280)]
+    public async Task Every_page_is_well_in_light_and_dark(int width)
+    {
+        var slug = $"rana-{width}";
+        var owner = app.As(slug);
+        await owner.TakeBookingsAsync(slug, body =>
+        {
+            body["settings"]!["profile"] = new JsonObject { ["name"] = "Rana Haddad", ["about"] = "Tax advice for small companies. Half an hour, by phone or here in the office." };
+            body["settings"]!["workingHours"] = new JsonObject { ["days"] = new JsonArray(1, 2, 3, 4, 5), ["start"] = "09:00", ["end"] = "18:00" };
+        });
+        await using var visit = await browser.OpenAsync(new BrowserNewContextOptions
+        {
+            ViewportSize = new ViewportSize { Width = width, Height = width < 900 ? 844 : 800 },
+            Locale = "en-GB",
+            TimezoneId = "Europe/Berlin",
+        });
+        var look = new PageInspector(visit, app.Url, width, "public");
+        var page = look.Page;
+
+        await look.AtAsync($"/c/{slug}?day={Provider.Monday.Text()}&tz=Europe/Berlin", "times");
+        await page.Locator(".zones summary").ClickAsync();
+        await look.HereAsync("zones");
+        await look.AtAsync($"/c/{slug}?month={Provider.Monday.PlusMonths(1):yyyy-MM}", "next-month");
+        await look.AtAsync($"/c/{slug}?day={Provider.Monday.PlusDays(5).Text()}", "a-day-off");
+        await TakeAsync(look, slug);
+        await OthersAsync(look, slug, width);
+
+        look.AtTheEnd();
+        TestContext.Current.TestOutputHelper!.WriteLine($"{look.Pages} pages at {width} pixels in light and dark; the heaviest {look.Heaviest.Name} with {look.Heaviest.Bytes} bytes");
+        look.Faults.ShouldBeEmpty();
+    }
+
+    /// <summary>From the form to the cancelled booking, with all that can go wrong.</summary>
+    private async Task TakeAsync(PageInspector look, string slug)
+    {
+        var page = look.Page;
+        await look.AtAsync($"/c/{slug}/book?at={BookingVisitor.At(Provider.Monday, "10:00")}&tz=Europe/Berlin", "form");
+        await PressAsync(look, "Book this time");
+        await look.HereAsync("form-wrong");
+        await page.GetByLabel("Your name").FillAsync("Vera Visitor");
+        await page.GetByLabel("E-mail or phone").FillAsync("vera@example.com");
+        using var quicker = new BookingVisitor(app.Url);
+        await quicker.BookAsync(slug, BookingVisitor.At(Provider.Monday, "10:00"), "Quick Visitor", "quick@example.com");
+        await PressAsync(look, "Book this time");
+        await look.HereAsync("gone");
+        await page.Locator(".near button").First.ClickAsync();
+        await look.HereAsync("booked");
+        var booking = new Uri(page.Url).AbsolutePath;
+        await page.GetByText("Cancel this booking").ClickAsync();
+        await look.HereAsync("booked-cancel");
+        await look.AtAsync($"{booking}/move", "move");
+        await page.Locator(".slots a").Last.ClickAsync();
+        await look.HereAsync("move-confirm");
+        await look.AtAsync($"{booking}/move?at={BookingVisitor.At(Provider.Monday, "10:00")}", "move-gone");
+        await page.GotoAsync(new Uri(app.Url, booking).ToString());
+        await page.GetByText("Cancel this booking").ClickAsync();
+        await PressAsync(look, "Yes, cancel it");
+        await look.HereAsync("cancelled");
+        await look.AtAsync($"/c/{slug}/book?at={BookingVisitor.At(Provider.Monday, "03:00")}", "form-not-offered");
+        await look.AtAsync("/c/booking/nothing", "booking-unknown");
+        foreach (var hour in new[] { "11:00", "11:30", "12:00", "12:30", "13:00" })
+            using ((await quicker.SendAsync($"/c/{slug}/book", await quicker.FormAsync(slug, BookingVisitor.At(Provider.Monday, hour), "Many Times", "many@example.com"))))
+            {
+            }
+        await page.GotoAsync(new Uri(app.Url, $"/c/{slug}/book?at={BookingVisitor.At(Provider.Monday, "14:00")}").ToString());
+        await page.GetByLabel("Your name").FillAsync("Many Times");
+        await page.GetByLabel("E-mail or phone").FillAsync("many@example.com");
+        await PressAsync(look, "Book this time");
+        await look.HereAsync("too-many");
+    }
+
+    private async Task OthersAsync(PageInspector look, string slug, int width)
+    {
+        await look.AtAsync("/c/nobody-here", "not-found");
+        await app.As($"omar-{width}").PublishAsync($"omar-{width}");
+        await app.MirrorAsync($"omar-{width}", null);
+        await look.AtAsync($"/c/omar-{width}", "unconfirmed");
+        await app.As($"huda-{width}").PublishAsync($"huda-{width}");
+        await look.AtAsync($"/c/huda-{width}", "whatsapp");
+        await app.As($"full-{width}").PublishAsync($"full-{width}", body => body["settings"]!["slots"] = new JsonObject { ["horizonDays"] = 7 });
+        await app.As($"full-{width}").PostAsync("/v1/events", new
+        {
+            summary = "Away",
+            start = new { date = Provider.Monday.PlusDays(-30).Text() },
+            end = new { date = Provider.Monday.PlusDays(60).Text() },
+        }).ShouldBeAsync(HttpStatusCode.Created);
+        await look.AtAsync($"/c/full-{width}", "nothing-free");
+        await look.Page.GotoAsync(new Uri(app.Url, $"/c/{slug}/book?at={BookingVisitor.At(Provider.Monday, "15:00")}").ToString());
+        await look.Page.EvaluateAsync("() => { document.querySelector('form.details').setAttribute('action', location.pathname.replace('/book', '-nobody/book')); }");
+        await PressAsync(look, "Book this time");
+        await look.HereAsync("form-of-nobody");
+    }
+
+    private static Task PressAsync(PageInspector look, string button) => look.Page.GetByRole(AriaRole.Button, new() { Name = button, Exact = true }).First.ClickAsync();
+}
