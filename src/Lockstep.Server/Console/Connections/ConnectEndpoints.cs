@@ -77,7 +77,11 @@ internal static class ConnectEndpoints
         {
             var view = Choice(form["account"], Preset(account.Provider), account.Username, account.Found.Calendars) with
             {
-                Write = write, Read = read, Label = form["label"], Whose = Administered.Read(form), Workspaces = await Administered.By(visit, ct),
+                Write = write,
+                Read = read,
+                Label = form["label"],
+                Whose = Administered.Read(form),
+                Workspaces = await Administered.By(visit, ct),
             };
             return await visit.Page<ChoosePage>(Section, view, refusal);
         }

@@ -71,16 +71,16 @@ internal static class ActivityWords
     public static string Who(string actor, IReadOnlyDictionary<Guid, string> people) => UserOf(actor) is { } user && people.TryGetValue(user, out var email)
         ? actor.StartsWith(Service, StringComparison.Ordinal) ? $"The service {actor[Service.Length..].Split(For)[0]}, for {email}," : email
         : actor switch
-    {
-        "worker" => "The sync",
-        "visitor" => "A visitor",
-        "console" => "Somebody",
-        _ when actor.StartsWith("user:", StringComparison.Ordinal) => "A person",
-        _ when actor.StartsWith("token:", StringComparison.Ordinal) => "An API token",
-        _ when actor.StartsWith(Service, StringComparison.Ordinal) => "The service " + actor[Service.Length..],
-        _ when actor.StartsWith("database:", StringComparison.Ordinal) => "Somebody in the database, as " + actor["database:".Length..] + ",",
-        _ => actor,
-    };
+        {
+            "worker" => "The sync",
+            "visitor" => "A visitor",
+            "console" => "Somebody",
+            _ when actor.StartsWith("user:", StringComparison.Ordinal) => "A person",
+            _ when actor.StartsWith("token:", StringComparison.Ordinal) => "An API token",
+            _ when actor.StartsWith(Service, StringComparison.Ordinal) => "The service " + actor[Service.Length..],
+            _ when actor.StartsWith("database:", StringComparison.Ordinal) => "Somebody in the database, as " + actor["database:".Length..] + ",",
+            _ => actor,
+        };
 
     /// <summary>Only who shows the cookie of a session ends it.</summary>
     private static string ActorOf(ActivityView line) => line is { Actor: "console", UserId: { } user } ? $"user:{user}" : line.Actor;
