@@ -64,10 +64,37 @@ public sealed class CaldavClient(HttpMessageInvoker http, CaldavAccount account,
     public async Task<CaldavAnswer<SyncReport>> StreamSyncCollectionAsync(
         Href calendar, string? syncToken, Func<MemberChange, CancellationToken, ValueTask> take, CancellationToken ct)
     {
-        var request = Report(calendar, "0", DavBodies.SyncCollection(syncToken));
-        var answer = await exchange.OpenAsync(request, ct).ConfigureAwait(false);
+        var answer = await ReportAsync(calendar, DavBodies.SyncCollection(syncToken), take, ct).ConfigureAwait(false);
+        return !answer.TryGet(out _, out var failure) && syncToken is not null && SyncChanges.MeansTokenInvalid(failure)
+            ? new CaldavFailure.TokenInvalid()
+            : answer;
+    }
+
+    /// <summary>
+    /// Lists every member with its etag by a report without a token (RFC 6578 section 3.4), for servers that have tokens. Some answer
+    /// it far sooner than <see cref="ListEtagsAsync"/>: Radicale 3.1 reads the whole folder once for each member of that one.
+    /// </summary>
+    public async Task<CaldavAnswer<MemberList>> ListByReportAsync(Href calendar, CancellationToken ct)
+    {
+        var members = new List<CalendarMember>();
+        var answer = await ReportAsync(calendar, DavBodies.Members, Keep, ct).ConfigureAwait(false);
+        return answer.TryGet(out var end, out var failure) ? new MemberList(members, end.Truncated) : failure;
+
+        // One that the server fails to describe is there all the same.
+        ValueTask Keep(MemberChange member, CancellationToken none)
+        {
+            if (member.State != MemberState.Removed)
+                members.Add(new CalendarMember(member.Href, member.ETag, member.LastModified));
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    private async Task<CaldavAnswer<SyncReport>> ReportAsync(
+        Href calendar, byte[] body, Func<MemberChange, CancellationToken, ValueTask> take, CancellationToken ct)
+    {
+        var answer = await exchange.OpenAsync(Report(calendar, "0", body), ct).ConfigureAwait(false);
         if (!answer.TryGet(out var multistatus, out var failure))
-            return syncToken is not null && SyncChanges.MeansTokenInvalid(failure) ? new CaldavFailure.TokenInvalid() : failure;
+            return failure;
         await using (multistatus)
         {
             var truncated = false;

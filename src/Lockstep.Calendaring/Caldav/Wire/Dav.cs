@@ -44,6 +44,10 @@ internal static class DavBodies
     public static readonly byte[] AllEvents = Encoding.UTF8.GetBytes(
         """<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/><getlastmodified/><C:calendar-data/></prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"/></C:comp-filter></C:filter></C:calendar-query>""");
 
+    /// <summary>RFC 6578 section 3.4: no token asks for every member.</summary>
+    public static readonly byte[] Members = Encoding.UTF8.GetBytes(
+        """<sync-collection xmlns="DAV:"><sync-token/><sync-level>1</sync-level><prop><getetag/><getlastmodified/></prop></sync-collection>""");
+
     /// <summary>RFC 6578 section 3.2; the text is asked for at once, which saves every multiget where the server grants it.</summary>
     public static byte[] SyncCollection(string? token) => Encoding.UTF8.GetBytes(
         $"""<sync-collection xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><sync-token>{SecurityElement.Escape(token)}</sync-token><sync-level>1</sync-level><prop><getetag/><getlastmodified/><C:calendar-data/></prop></sync-collection>""");

@@ -36,7 +36,7 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
     public Task<CalendarResult> Run(CancellationToken ct) => Told(Read, ct);
 
     /// <summary>Compares everything, whatever the server says has changed.</summary>
-    public Task<CalendarResult> Audit(CancellationToken ct) => Told(Compare, ct);
+    public Task<CalendarResult> Audit(CancellationToken ct) => Told(CompareAnew, ct);
 
     /// <summary>Asks again for what the server did not hand out.</summary>
     public Task<CalendarResult> Retry(IReadOnlyList<string> hrefs, CancellationToken ct) => Told(async _ =>
@@ -67,7 +67,7 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
             return await Follow(token, ct);
         // With something here already, a first read was cut: comparing fetches only what is missing.
         var isFirst = server.SyncToken is not null && (await CalendarMirror.Objects(tools.Session, calendar.Id, ct)).Count == 0;
-        return isFirst ? await Follow(null, ct) : await Compare(ct);
+        return isFirst ? await Follow(null, ct) : await CompareAnew(ct);
     }
 
     /// <summary>The changes since the token; from the beginning without one (RFC 6578).</summary>
@@ -110,12 +110,26 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
         return await Carry(SyncPlan.Follow(changes.Open, changes.Removed, mirror), changes.Count, changes.Page, position, ct);
     }
 
-    /// <summary>All ETags against all that is here.</summary>
+    /// <summary>All ETags, by the server's own report where it makes one, against all that is here.</summary>
+    private async Task<CalendarResult?> CompareAnew(CancellationToken ct)
+    {
+        if (server.SyncToken is null)
+            return await Compare(ct);
+        var answer = await tools.Client.ListByReportAsync(href, ct);
+        if (answer.TryGet(out var listing, out var failure))
+            return listing is { Truncated: false, Members.Count: > 0 } ? await CompareWith(listing, ct) : await Compare(ct);
+        return failure.EndsTheRun() ? CalendarResult.Failed(pulled, failure) : await Compare(ct);
+    }
+
+    /// <summary>All ETags, asked for one by one where reports are not to be trusted, against all that is here.</summary>
     private async Task<CalendarResult?> Compare(CancellationToken ct)
     {
         var answer = await tools.Client.ListEtagsAsync(href, ct);
-        if (!answer.TryGet(out var listing, out var failure))
-            return CalendarResult.Failed(pulled, failure);
+        return answer.TryGet(out var listing, out var failure) ? await CompareWith(listing, ct) : CalendarResult.Failed(pulled, failure);
+    }
+
+    private async Task<CalendarResult?> CompareWith(MemberList listing, CancellationToken ct)
+    {
         var mirror = await Mirror(ct);
         var plan = SyncPlan.Compare(listing.Members, mirror);
         if (listing.Truncated)

@@ -356,6 +356,31 @@ public sealed partial class FaultTests(TwoServers servers) : IClassFixture<TwoSe
         await calendar.ConvergedAsync([.. Enumerable.Range(0, 250).Select(n => $"E{n:000}")]);
     }
 
+    /// <summary>For a PROPFIND of all members Radicale needs minutes when there are tens of thousands: none is sent.</summary>
+    [Fact]
+    public async Task What_a_cut_first_read_missed_is_told_by_one_report()
+    {
+        await servers.Other(Dav.Radicale).MakeCalendarAsync("reported", Ct);
+        for (var n = 0; n < 420; n++)
+            await servers.Other(Dav.Radicale).PutAsync($"reported/{n}.ics", DavProbe.Event($"{n}@reported", $"E{n:000}", "20260302T090000Z"), Ct);
+        var proxy = servers.Proxy(Dav.Radicale);
+        proxy.Reset();
+        proxy.Do(passing => passing.Kind == "sync-collection" ? new Fault.Truncate() : IsListing(passing) ? new Fault.CutBefore() : Fault.None);
+        var calendar = await servers.ConnectAsync(Dav.Radicale, "reported");
+        await calendar.TriedAsync();
+        var before = (await calendar.HereAsync()).Length;
+        before.ShouldBeInRange(1, 419);
+
+        proxy.Forget();
+        proxy.Do(passing => IsListing(passing) ? new Fault.CutBefore() : Fault.None);
+        await calendar.SyncedAsync();
+
+        proxy.Seen.Count(one => one.Request.Kind == "sync-collection").ShouldBe(1);
+        await calendar.ConvergedAsync([.. Enumerable.Range(0, 420).Select(n => $"E{n:000}")]);
+
+        static bool IsListing(Passing passing) => passing.Kind == "PROPFIND" && passing.Body.Contains("getetag", StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(Dav.Radicale)]
     [InlineData(Dav.Xandikos)]
