@@ -42,31 +42,43 @@ internal static class MirrorRows
         row.GetGuidOrNull(0) is { } user ? Tenant.Of(new UserId(user)) : Tenant.Of(new WorkspaceId(row.GetGuid(1)));
 
     /// <summary>What the page speaks of: the resources named, and all of the events that they or their UIDs belong to.</summary>
-    /// <remarks>Unions and not ORs: each branch is looked up by its index, whatever the calendar holds beside it.</remarks>
+    /// <remarks>
+    /// Every OFFSET 0 keeps PostgreSQL to one look-up by index for each name. The plan is kept, and was perhaps made when the calendar
+    /// was empty: left free it joins the whole calendar with the whole page.
+    /// </remarks>
     public static Statement Entries(CalendarId calendar, string[] hrefs, string[] uids) => new(
         """
         SELECT o.id, o.href, o.etag, o.state, o.uid, o.event_id, o.ics, o.base, o.reason, o.remote_at, o.local_changed_at, o.sent
-        FROM   lockstep.calendar_objects o
+        FROM  (SELECT h.id
+               FROM   unnest($2) named(href)
+               CROSS  JOIN LATERAL (SELECT c.id FROM lockstep.calendar_objects c WHERE c.calendar_id = $1 AND c.href = named.href OFFSET 0) h
+               UNION
+               SELECT n.id
+               FROM   unnest($2) named(href)
+               CROSS  JOIN LATERAL (SELECT c.event_id FROM lockstep.calendar_objects c WHERE c.calendar_id = $1 AND c.href = named.href OFFSET 0) h
+               CROSS  JOIN LATERAL (SELECT c.id FROM lockstep.calendar_objects c WHERE c.event_id = h.event_id OFFSET 0) n
+               UNION
+               SELECT n.id
+               FROM   unnest($3) named(uid)
+               CROSS  JOIN LATERAL (SELECT u.id FROM lockstep.events u WHERE u.calendar_id = $1 AND u.uid = named.uid OFFSET 0) e
+               CROSS  JOIN LATERAL (SELECT c.id FROM lockstep.calendar_objects c WHERE c.event_id = e.id OFFSET 0) n) w
+        CROSS  JOIN LATERAL (SELECT c.* FROM lockstep.calendar_objects c WHERE c.id = w.id OFFSET 0) o
         WHERE  o.calendar_id = $1
-        AND    o.id IN (
-                   SELECT h.id FROM lockstep.calendar_objects h WHERE h.calendar_id = $1 AND h.href = ANY ($2)
-                   UNION ALL
-                   SELECT n.id FROM lockstep.calendar_objects n JOIN lockstep.events e ON e.id = n.event_id WHERE e.calendar_id = $1 AND e.uid = ANY ($3)
-                   UNION ALL
-                   SELECT n.id FROM lockstep.calendar_objects h JOIN lockstep.calendar_objects n ON n.event_id = h.event_id
-                   WHERE  h.calendar_id = $1 AND h.href = ANY ($2))
         """, calendar.Value, hrefs, uids);
 
     /// <summary>The events of the resources named, and those of the UIDs.</summary>
     public static Statement Events(CalendarId calendar, string[] hrefs, string[] uids) => new(
         """
         SELECT e.id, e.user_id, e.workspace_id, e.calendar_id, e.matter_id, e.uid, e.ics, e.version, e.changed_at, e.deleted, e.created_at, false
-        FROM   lockstep.events e
+        FROM  (SELECT u.id
+               FROM   unnest($3) named(uid)
+               CROSS  JOIN LATERAL (SELECT c.id FROM lockstep.events c WHERE c.calendar_id = $1 AND c.uid = named.uid OFFSET 0) u
+               UNION
+               SELECT h.event_id
+               FROM   unnest($2) named(href)
+               CROSS  JOIN LATERAL (SELECT c.event_id FROM lockstep.calendar_objects c WHERE c.calendar_id = $1 AND c.href = named.href OFFSET 0) h) w
+        CROSS  JOIN LATERAL (SELECT c.* FROM lockstep.events c WHERE c.id = w.id OFFSET 0) e
         WHERE  e.calendar_id = $1
-        AND    e.id IN (
-                   SELECT u.id FROM lockstep.events u WHERE u.calendar_id = $1 AND u.uid = ANY ($3)
-                   UNION ALL
-                   SELECT h.event_id FROM lockstep.calendar_objects h WHERE h.calendar_id = $1 AND h.href = ANY ($2))
         """, calendar.Value, hrefs, uids);
 
     public static Statement Delete(Guid[] objects) =>

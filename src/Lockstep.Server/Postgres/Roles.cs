@@ -56,6 +56,17 @@ internal static class Roles
                         NULL;
                     END;
                 END IF;
+                -- Plans are kept, and one made while a table was small would read it whole, once for each row asked for, when it has grown.
+                -- Every statement that serves has its index.
+                IF wanted IN ('lockstep_app', 'lockstep_service') AND NOT EXISTS (
+                       SELECT 1 FROM pg_catalog.pg_roles r WHERE r.rolname = wanted AND r.rolconfig @> ARRAY['enable_seqscan=off', 'jit=off']) THEN
+                    BEGIN
+                        EXECUTE format('ALTER ROLE %I SET enable_seqscan = off', wanted);
+                        EXECUTE format('ALTER ROLE %I SET jit = off', wanted);
+                    EXCEPTION WHEN insufficient_privilege THEN
+                        NULL;
+                    END;
+                END IF;
             END LOOP;
             IF NOT pg_has_role('lockstep_app', 'authenticated', 'MEMBER') THEN
                 GRANT authenticated TO lockstep_app;

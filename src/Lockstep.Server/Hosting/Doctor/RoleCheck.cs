@@ -52,6 +52,9 @@ internal static class RoleCheck
         if (!role.Settings.Contains("lock_timeout=", StringComparison.Ordinal) || !role.Settings.Contains("idle_in_transaction_session_timeout=", StringComparison.Ordinal))
             yield return Diagnosis.Warning(Area, "role_timeouts", $"{role.Name} may wait for a lock, or hold one idle, without an end.",
                 Alter(role, "SET lock_timeout = '2s'") + " " + Alter(role, "SET idle_in_transaction_session_timeout = '5s'"));
+        if (!role.Settings.Contains("enable_seqscan=off", StringComparison.Ordinal) || !role.Settings.Contains("jit=off", StringComparison.Ordinal))
+            yield return Diagnosis.Warning(Area, "role_plans", $"{role.Name} keeps plans that read a whole table: made while it was small, they take seconds when it has grown.",
+                Alter(role, "SET enable_seqscan = off") + " " + Alter(role, "SET jit = off"));
     }
 
     /// <summary>For somebody to read and run; nothing here runs it.</summary>

@@ -184,14 +184,19 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
     private async Task<List<Href>> Query(List<Href> missing, List<RemoteObject> page, CancellationToken ct)
     {
         var open = missing.ToHashSet();
+        var (size, length) = (PageSize, page.Sum(remote => remote.Ics.Length));
         // Should it fail, what came is true all the same.
         await tools.Client.StreamEventsAsync(href, async (found, token) =>
         {
             if (!open.Remove(found.Href))
                 return;
             page.Add(Remote(found));
-            if (page.Count >= PageSize)
-                await Take(page, [], token);
+            length += found.Ics.Length;
+            if (page.Count < size && length < LongestPage)
+                return;
+            (size, length) = (Math.Min(size * 2, LargestPage), 0);
+            await Apply(new RemotePage([.. page], [], null), token);
+            page.Clear();
         }, ct);
         return [.. missing.Where(open.Contains)];
     }
