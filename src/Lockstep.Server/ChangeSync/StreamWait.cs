@@ -10,8 +10,8 @@ namespace Lockstep.Server.ChangeSync;
 /// </remarks>
 internal static class StreamWait
 {
-    /// <summary>Of data and times; a single change may be larger.</summary>
-    public const int LargestEvent = 32 * 1024;
+    /// <summary>Of data and times; a single change may be larger. What catches up at length pulls, page by page.</summary>
+    public const int LargestEvent = 16 * 1024;
 
     /// <summary>An event that takes longer to be written than this was for a reader that is too slow to be live.</summary>
     public static readonly Duration Lagging = Duration.FromSeconds(10);

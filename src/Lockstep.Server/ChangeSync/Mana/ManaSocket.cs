@@ -59,7 +59,8 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
     private async Task Talk(WebSocket socket, HttpContext context, string? app)
     {
         var ct = context.RequestAborted;
-        if (await SignIn(socket, ct) is not { } claims)
+        var buffer = new byte[LargestMessage]; // One at a time is read.
+        if (await SignIn(socket, buffer, ct) is not { } claims)
         {
             await Send(socket, new { type = "error", code = "token_invalid", error = "The first message is {\"type\":\"auth\",\"token\":...} with a token that is accepted here." }, context);
             await Close(socket, WebSocketCloseStatus.PolicyViolation, "token_invalid");
@@ -72,7 +73,7 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
         await notices.Look(ct); // What comes after auth-ok is told.
         await Send(socket, new { type = "auth-ok" }, context);
         subscription.Follow(notices.Scopes);
-        var heard = Receive(socket, ct);
+        var heard = Receive(socket, buffer, ct);
         var woken = subscription.Wait(Tick, ct);
         while (Now() < claims.ExpiresAt && !signals.Closed)
         {
@@ -85,7 +86,7 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
                 }
                 if (TypeOf(message) == "ping")
                     await Send(socket, new { type = "pong" }, context);
-                heard = Receive(socket, ct);
+                heard = Receive(socket, buffer, ct);
                 continue;
             }
             if (woken.IsCompleted)
@@ -107,13 +108,13 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
             await Close(socket, WebSocketCloseStatus.PolicyViolation, "token_expired");
     }
 
-    private async Task<JwtClaims?> SignIn(WebSocket socket, CancellationToken ct)
+    private async Task<JwtClaims?> SignIn(WebSocket socket, byte[] buffer, CancellationToken ct)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
         patience.CancelAfter(ToSignIn);
         try
         {
-            return await Receive(socket, patience.Token) is { } message && TypeOf(message) == "auth"
+            return await Receive(socket, buffer, patience.Token) is { } message && TypeOf(message) == "auth"
                 && ManaChange.Text(message, "token") is { } token
                 && await verifier.VerifyAsync(token, ct) is JwtOutcome.Valid(var claims) && claims.Role != JwtClaims.ServiceRole
                 ? claims
@@ -126,9 +127,8 @@ internal sealed class ManaSocket(JwtVerifier verifier, UserDirectory users, Data
     }
 
     /// <returns>Null when the client closes, or says what is no message.</returns>
-    private static async Task<JsonElement?> Receive(WebSocket socket, CancellationToken ct)
+    private static async Task<JsonElement?> Receive(WebSocket socket, byte[] buffer, CancellationToken ct)
     {
-        var buffer = new byte[LargestMessage];
         var length = 0;
         while (length < buffer.Length)
         {
