@@ -63,15 +63,15 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await look.AtAsync("/console/connections/new", "sign-in");
         await look.Page.Locator("form").GetByLabel("E-mail").FillAsync(email);
         await look.Page.Locator("form").GetByLabel("Password").FillAsync("not the password");
-        await PressAsync(look, "Sign in");
+        await look.PressAsync("Sign in");
         await look.HereAsync("sign-in-refused");
         await look.Page.GetByText("Sign in with a token instead").ClickAsync();
         await look.Page.Locator("form").GetByLabel("Token").FillAsync("no token");
-        await PressAsync(look, "Sign in with the token");
+        await look.PressAsync("Sign in with the token");
         await look.HereAsync("sign-in-token-refused");
         await look.Page.Locator("form").GetByLabel("E-mail").FillAsync(email);
         await look.Page.Locator("form").GetByLabel("Password").FillAsync(Password);
-        await PressAsync(look, "Sign in");
+        await look.PressAsync("Sign in");
         await look.HereAsync("providers");
     }
 
@@ -89,16 +89,16 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await page.Locator("form").GetByLabel("Server").FillAsync(new Uri(synced.Radicale.Url, "/alice/").ToString());
         await page.Locator("form").GetByLabel("User name").FillAsync("alice");
         await page.Locator("form").GetByLabel("Password").FillAsync("wrong");
-        await PressAsync(look, "Find my calendars");
+        await look.PressAsync("Find my calendars");
         await look.HereAsync("account-refused");
         await page.Locator("form").GetByLabel("Password").FillAsync("alicepw");
-        await PressAsync(look, "Find my calendars");
+        await look.PressAsync("Find my calendars");
         foreach (var box in await page.GetByRole(AriaRole.Checkbox).AllAsync())
             await box.SetCheckedAsync((await box.GetAttributeAsync("value"))!.Contains(calendar, StringComparison.Ordinal));
         await page.Locator("form").GetByLabel("New events go to").SelectOptionAsync(new SelectOptionValue { Value = new Uri(synced.Radicale.Url, $"/alice/{calendar}/").ToString() });
         await page.Locator("form").GetByLabel("What you call it").FillAsync("My Radicale");
         await look.HereAsync("choose");
-        await PressAsync(look, "Connect and sync");
+        await look.PressAsync("Connect and sync");
         await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync("It is in step", new() { Timeout = 60_000 });
         await look.HereAsync("first-sync");
         await look.AtAsync("/console/connections", "connections");
@@ -111,7 +111,7 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await page.GotoAsync(new Uri(synced.App.Url, "/console/sharing").ToString());
         await page.Locator("form").GetByLabel("Address").FillAsync("Not an address!");
         await page.Locator("#start0").FillAsync("25:00");
-        await PressAsync(look, "Save");
+        await look.PressAsync("Save");
         await look.HereAsync("sharing-refused");
         await page.Locator("form").GetByLabel("Address").FillAsync(slug);
         await page.Locator("#start0").FillAsync("09:00");
@@ -120,7 +120,7 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await page.Locator("form").GetByLabel("On the page").CheckAsync();
         await page.GetByText("Length, pauses and notice").ClickAsync();
         await page.Locator("form").GetByLabel("Free after").FillAsync("15");
-        await PressAsync(look, "Save");
+        await look.PressAsync("Save");
         await look.HereAsync("sharing");
         await look.AtAsync("/console/sharing/preview", "sharing-preview");
         using (var visitor = new BookingVisitor(synced.App.Url))
@@ -132,7 +132,7 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await look.AtAsync("/console/bookings", "bookings");
         await page.GetByText("Call off").First.ClickAsync();
         await look.HereAsync("bookings-call-off");
-        await PressAsync(look, "Call it off");
+        await look.PressAsync("Call it off");
         await look.HereAsync("bookings-called-off");
         var day = Provider.Monday.Text();
         foreach (var (time, name) in new[] { ("14:30", "booked"), ("10:30", "busy"), ("12:00", "offered"), ("20:00", "outside"), ("14:00", "buffer") })
@@ -150,24 +150,24 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await owner.SyncedAsync(connection);
         await look.AtAsync("/console", "overview-conflict");
         await look.AtAsync($"/console/connections/{connection}", "connection-conflict");
-        await look.Page.GetByRole(AriaRole.Button, new() { Name = "Bring" }).ClickAsync();
+        await look.FollowAsync(look.Page.GetByRole(AriaRole.Button, new() { Name = "Bring" }));
         await look.HereAsync("connection-restored");
-        await PressAsync(look, "Pause");
+        await look.PressAsync("Pause");
         await look.HereAsync("connection-paused");
-        await PressAsync(look, "Resume");
+        await look.PressAsync("Resume");
         await look.Page.GetByText("Change the password").ClickAsync();
         await look.Page.Locator("form").GetByLabel("New password").FillAsync("wrong");
-        await PressAsync(look, "Store it and sync");
+        await look.PressAsync("Store it and sync");
         await owner.UntilAsync(connection, integration => integration.Text("status") == "error");
         await look.AtAsync($"/console/connections/{connection}", "connection-stopped");
         await look.AtAsync("/console/connections", "connections-stopped");
         await look.AtAsync("/console", "overview-trouble");
         await look.Page.GotoAsync(new Uri(synced.App.Url, $"/console/connections/{connection}").ToString());
-        await PressAsync(look, "Sync now");
+        await look.PressAsync("Sync now");
         await look.HereAsync("connection-sync-refused");
         await look.Page.GetByText("Disconnect", new() { Exact = true }).ClickAsync();
         await look.Page.Locator("form").GetByLabel("Type My Radicale").FillAsync("Something else");
-        await PressAsync(look, "Disconnect My Radicale");
+        await look.PressAsync("Disconnect My Radicale");
         await look.HereAsync("connection-remove-refused");
     }
 
@@ -178,23 +178,23 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await page.Locator("form").GetByLabel("Name").FillAsync("Production key");
         await page.Locator("form").GetByLabel("Provider").FillAsync("stripe");
         await page.Locator("#value").FillAsync("sk_live_look_0123456789abcdef");
-        await PressAsync(look, "Store it");
+        await look.PressAsync("Store it");
         await look.HereAsync("credential");
         var path = new Uri(page.Url).AbsolutePath;
         await page.Locator("form").GetByLabel("What do you need it for?").FillAsync("Checking the webhook of order 7");
-        await PressAsync(look, "Show the value once");
+        await look.PressAsync("Show the value once");
         await look.HereAsync("credential-revealed");
         await page.GotoAsync(new Uri(new Uri(page.Url), path).ToString());
         await page.Locator("form").GetByLabel("New value").FillAsync("sk_live_look_second_0123456789");
-        await PressAsync(look, "Rotate");
+        await look.PressAsync("Rotate");
         await look.HereAsync("credential-rotated");
         await page.GetByText("Revoke or delete").ClickAsync();
         await page.Locator("form").GetByLabel("to revoke it").FillAsync("another");
-        await PressAsync(look, "Revoke Production key");
+        await look.PressAsync("Revoke Production key");
         await look.HereAsync("credential-revoke-refused");
         await page.GetByText("Revoke or delete").ClickAsync();
         await page.Locator("form").GetByLabel("to revoke it").FillAsync("Production key");
-        await PressAsync(look, "Revoke Production key");
+        await look.PressAsync("Revoke Production key");
         await look.HereAsync("credential-revoked");
         await owner.StoreAsync("soon over", "sk_live_0123456789abcdefgh");
         await look.AtAsync("/console/credentials", "credentials");
@@ -206,10 +206,10 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         var page = look.Page;
         await page.GotoAsync(new Uri(synced.App.Url, "/console/workspaces").ToString());
         await page.Locator("form").GetByLabel("Name").FillAsync("Back office");
-        await PressAsync(look, "Make the workspace");
+        await look.PressAsync("Make the workspace");
         await look.HereAsync("workspace-new");
         await page.Locator("form").GetByLabel("E-mail").FillAsync("guest@example.com");
-        await PressAsync(look, "Invite");
+        await look.PressAsync("Invite");
         await look.HereAsync("workspace-invited");
         var id = Guid.Parse(new Uri(page.Url).Segments[^1]);
         var colleague = $"colleague-{email}";
@@ -221,7 +221,7 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await look.HereAsync("workspace-change");
         await page.GetByText("Delete this workspace").ClickAsync();
         await page.Locator("form").GetByLabel("Type Back office").FillAsync("Front office");
-        await PressAsync(look, "Delete Back office");
+        await look.PressAsync("Delete Back office");
         await look.HereAsync("workspace-delete-refused");
         await look.AtAsync("/console/workspaces", "workspaces");
     }
@@ -236,10 +236,10 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await look.AtAsync("/console/nowhere", "not-found");
         await look.AtAsync("/console", "overview");
         await look.Page.EvaluateAsync("() => { for (const token of document.getElementsByName('token')) token.value = 'not ours'; }");
-        await PressAsync(look, "Sign out");
+        await look.PressAsync("Sign out");
         await look.HereAsync("form-from-elsewhere");
         await look.Page.GotoAsync(new Uri(new Uri(look.Page.Url), "/console").ToString());
-        await PressAsync(look, "Sign out");
+        await look.PressAsync("Sign out");
         await look.HereAsync("signed-out");
     }
 
@@ -247,17 +247,15 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
     {
         await look.Page.GetByText("Sign in with a token instead").ClickAsync();
         await look.Page.Locator("form").GetByLabel("Token").FillAsync(synced.App.Token("ops", "service_role"));
-        await PressAsync(look, "Sign in with the token");
+        await look.PressAsync("Sign in with the token");
         await Assertions.Expect(look.Page.Locator("h1")).ToHaveTextAsync("System");
         await look.HereAsync("system");
         await look.AtAsync("/console/system/changes", "changes-scopes");
         await look.AtAsync($"/console/system/changes?find={Uri.EscapeDataString(email)}", "changes-found");
-        await look.Page.Locator(".list a").First.ClickAsync();
+        await look.FollowAsync(look.Page.Locator(".list a").First);
         await look.HereAsync("changes");
         await look.AtAsync("/console/system/changes?find=nobody-like-it", "changes-none");
         await look.AtAsync("/console/activity", "operator-activity");
         await look.AtAsync("/console/credentials", "operator-elsewhere");
     }
-
-    private static Task PressAsync(PageInspector look, string button) => look.Page.GetByRole(AriaRole.Button, new() { Name = button, Exact = true }).First.ClickAsync();
 }

@@ -51,26 +51,26 @@ public sealed class EveryPublicPageTests(LockstepApp app, Browser browser) : ICl
     {
         var page = look.Page;
         await look.AtAsync($"/c/{slug}/book?at={BookingVisitor.At(Provider.Monday, "10:00")}&tz=Europe/Berlin", "form");
-        await PressAsync(look, "Book this time");
+        await look.PressAsync("Book this time");
         await look.HereAsync("form-wrong");
         await page.GetByLabel("Your name").FillAsync("Vera Visitor");
         await page.GetByLabel("E-mail or phone").FillAsync("vera@example.com");
         using var quicker = new BookingVisitor(app.Url);
         await quicker.BookAsync(slug, BookingVisitor.At(Provider.Monday, "10:00"), "Quick Visitor", "quick@example.com");
-        await PressAsync(look, "Book this time");
+        await look.PressAsync("Book this time");
         await look.HereAsync("gone");
-        await page.Locator(".near button").First.ClickAsync();
+        await look.FollowAsync(page.Locator(".near button").First);
         await look.HereAsync("booked");
         var booking = new Uri(page.Url).AbsolutePath;
         await page.GetByText("Cancel this booking").ClickAsync();
         await look.HereAsync("booked-cancel");
         await look.AtAsync($"{booking}/move", "move");
-        await page.Locator(".slots a").Last.ClickAsync();
+        await look.FollowAsync(page.Locator(".slots a").Last);
         await look.HereAsync("move-confirm");
         await look.AtAsync($"{booking}/move?at={BookingVisitor.At(Provider.Monday, "10:00")}", "move-gone");
         await page.GotoAsync(new Uri(app.Url, booking).ToString());
         await page.GetByText("Cancel this booking").ClickAsync();
-        await PressAsync(look, "Yes, cancel it");
+        await look.PressAsync("Yes, cancel it");
         await look.HereAsync("cancelled");
         await look.AtAsync($"/c/{slug}/book?at={BookingVisitor.At(Provider.Monday, "03:00")}", "form-not-offered");
         await look.AtAsync("/c/booking/nothing", "booking-unknown");
@@ -81,7 +81,7 @@ public sealed class EveryPublicPageTests(LockstepApp app, Browser browser) : ICl
         await page.GotoAsync(new Uri(app.Url, $"/c/{slug}/book?at={BookingVisitor.At(Provider.Monday, "14:00")}").ToString());
         await page.GetByLabel("Your name").FillAsync("Many Times");
         await page.GetByLabel("E-mail or phone").FillAsync("many@example.com");
-        await PressAsync(look, "Book this time");
+        await look.PressAsync("Book this time");
         await look.HereAsync("too-many");
     }
 
@@ -103,9 +103,7 @@ public sealed class EveryPublicPageTests(LockstepApp app, Browser browser) : ICl
         await look.AtAsync($"/c/full-{width}", "nothing-free");
         await look.Page.GotoAsync(new Uri(app.Url, $"/c/{slug}/book?at={BookingVisitor.At(Provider.Monday, "15:00")}").ToString());
         await look.Page.EvaluateAsync("() => { document.querySelector('form.details').setAttribute('action', location.pathname.replace('/book', '-nobody/book')); }");
-        await PressAsync(look, "Book this time");
+        await look.PressAsync("Book this time");
         await look.HereAsync("form-of-nobody");
     }
-
-    private static Task PressAsync(PageInspector look, string button) => look.Page.GetByRole(AriaRole.Button, new() { Name = button, Exact = true }).First.ClickAsync();
 }

@@ -61,6 +61,17 @@ internal sealed class PageInspector(BrowserPage visit, Uri site, int width, stri
         await WalkAsync(name);
     }
 
+    /// <summary>Sends the form of this button, and waits for the page that answers it.</summary>
+    public Task PressAsync(string button) => FollowAsync(visit.Page.GetByRole(AriaRole.Button, new() { Name = button, Exact = true }).First);
+
+    /// <summary>Clicks, and waits for another page.</summary>
+    public async Task FollowAsync(ILocator link)
+    {
+        await visit.Page.EvaluateAsync("() => { window.former = true; }");
+        await link.ClickAsync();
+        await visit.Page.WaitForFunctionAsync("() => !window.former && document.readyState === 'complete'");
+    }
+
     /// <summary>Nothing of another site, and nothing on the browser's console but that a page answered with 4xx, as it was meant to.</summary>
     public void AtTheEnd()
     {
