@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Lockstep.Server.ChangeSync.Keeping;
 using Lockstep.Server.Hosting;
 using Lockstep.Server.Http;
 using Lockstep.Server.Integrations.Repair;
@@ -8,10 +9,41 @@ using Lockstep.Server.Vault;
 
 namespace Lockstep.Cli;
 
-/// <summary><c>lockstep repair integrations</c></summary>
+/// <summary><c>lockstep repair integrations</c>, <c>lockstep repair cursors</c></summary>
 internal static class RepairCommand
 {
-    public static Command Create() => new("repair", "Put right what came into the database past its guards.") { Integrations() };
+    public static Command Create() => new("repair", "Put right what came into the database past its guards.") { Integrations(), Cursors() };
+
+    private static Command Cursors()
+    {
+        var directory = SharedOptions.DataDirectory();
+        var database = SharedOptions.Database();
+        var command = new Command(
+            "cursors",
+            """
+            Make every cursor of the change sync void, after a backup was restored or a replica without the last commits took over.
+
+            The log gives its numbers out again then, and a client that goes on from its old cursor would miss changes. With this, each client is told
+            409 cursor_reset once, reads everything anew and sends again what the server has not got. It is safe at any time and costs one full read a client.
+            Run it before the server is started again, or beside it: open streams end within a second.
+
+            Example:
+              lockstep repair cursors
+            """)
+        {
+            directory, database,
+        };
+        command.SetAction(parsed => Terminal.Run(async stop =>
+        {
+            var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
+            await using var maintenance = await MaintenanceConnection.Open(settings, Terminal.Note, stop);
+            await maintenance.As(owner: true, stop);
+            var scopes = await HistoryBreak.Declare(maintenance.Connection, stop);
+            Console.WriteLine($"The cursors of {scopes} users and spaces are void; their clients read everything anew.");
+            return ExitCode.Done;
+        }));
+        return command;
+    }
 
     private static Command Integrations()
     {

@@ -1,14 +1,16 @@
 using System.Text.Json.Nodes;
 using Lockstep.Server.Postgres.Embedded;
+using Lockstep.Tests.ChangeSync;
 using Lockstep.Tests.Support;
 using Lockstep.Tests.Vault;
 using Npgsql;
 using Shouldly;
 using Xunit;
+using static Lockstep.Tests.ChangeSync.SyncCalls;
 
 namespace Lockstep.Tests.Scenarios;
 
-/// <summary><c>lockstep repair integrations</c> as a program, beside one that serves.</summary>
+/// <summary><c>lockstep repair</c> as a program, beside one that serves.</summary>
 public sealed class RepairCommandTests
 {
     [Fact]
@@ -35,6 +37,29 @@ public sealed class RepairCommandTests
         var again = await installation.RunAsync("repair", "integrations", "--data-dir", installation.Data);
         (await again.Ended).ShouldBe(0, again.Errors);
         again.Errors.ShouldContain("Nothing to repair in 1 integrations.");
+    }
+
+    [Fact]
+    public async Task After_a_restore_every_cursor_is_void_and_streams_say_so()
+    {
+        await using var installation = new Installation();
+        var server = await installation.ServeAsync();
+        var ada = server.Client(await installation.TokenAsync("ada@example.com"));
+        await ada.Push("todo", "c", Mutation(1, "r", new { v = new { value = 1 } }));
+        var (_, cursor) = await ada.PullAll("todo");
+        var mana = (await ada.Mana("todo", new { clientId = "m" })).Text("syncedUntil");
+        await using var stream = await StreamTests.Listen(ada, $"/v1/sync/todo/stream?cursor={cursor}");
+        (await ada.Mana("todo", new { clientId = "m", since = mana }))["serverChanges"]!.AsArray().ShouldBeEmpty();
+
+        var done = await installation.RunAsync("repair", "cursors", "--data-dir", installation.Data);
+        (await done.Ended).ShouldBe(0, done.Errors);
+        done.Output.ShouldContain("The cursors of 1 users and spaces are void");
+        await ada.GetAsync($"/v1/sync/todo/pull?cursor={cursor}").ShouldBeProblemAsync(409, "cursor_reset");
+        (await stream.Next("error")).Data.Text("code").ShouldBe("cursor_reset");
+        (await stream.Ends()).ShouldBeTrue();
+        (await ada.Mana("todo", new { clientId = "m", since = mana }))["serverChanges"]!.AsArray().ShouldHaveSingleItem("the mana protocol has no word for it: all of it again");
+        (await ada.PullAll("todo")).Changes.ShouldHaveSingleItem();
+        (await ada.Push("todo", "c", Mutation(2, "r", new { v = new { value = 2 } }))).ShouldBe(["applied"]);
     }
 
     private static async Task BreakAsync(EmbeddedConnection database)

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using Lockstep.Crypto;
+using Lockstep.Server.Postgres;
 using Lockstep.Server.Postgres.Embedded;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Tests.Support;
@@ -9,6 +11,18 @@ using Xunit;
 
 namespace Lockstep.Tests.Scenarios;
 
+/// <summary>How two nodes reach their database.</summary>
+public enum Pooling
+{
+    None,
+
+    /// <summary>Through PgBouncer, with a direct connection for LISTEN and migrations.</summary>
+    Pooled,
+
+    /// <summary>Through PgBouncer and in no other way.</summary>
+    PooledAlone,
+}
+
 /// <summary>Two processes on one PostgreSQL.</summary>
 internal sealed class TwoNodes : IAsyncDisposable
 {
@@ -17,6 +31,7 @@ internal sealed class TwoNodes : IAsyncDisposable
     private readonly Installation installation = new();
     private readonly JwtIssuer issuer = new(new JwtOptions(Encoding.UTF8.GetBytes(JwtSecret), null, null, null), TimeProvider.System);
     private ScramCluster? cluster;
+    private PgBouncer? bouncer;
 
     private TwoNodes()
     {
@@ -27,7 +42,7 @@ internal sealed class TwoNodes : IAsyncDisposable
     public LockstepProcess Two { get; private set; } = null!;
 
     /// <param name="allowed">Servers that the outbound guard lets through, as host:port.</param>
-    public static async Task<TwoNodes> StartAsync(IEnumerable<string> allowed)
+    public static async Task<TwoNodes> StartAsync(IEnumerable<string> allowed, Pooling pooling = Pooling.None)
     {
         var nodes = new TwoNodes();
         try
@@ -41,6 +56,8 @@ internal sealed class TwoNodes : IAsyncDisposable
             settings["LOCKSTEP_MASTER_KEYS"] = $"test-1:{Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))}";
             settings["LOCKSTEP_OUTBOUND_ALLOW"] = string.Join(',', allowed);
             settings["LOCKSTEP_RATE_LIMIT"] = "100000";
+            if (pooling != Pooling.None)
+                await nodes.PoolAsync(pooling == Pooling.Pooled);
             nodes.One = await nodes.installation.ServeAsync();
             nodes.Two = await nodes.installation.ServeAsync();
             return nodes;
@@ -50,6 +67,23 @@ internal sealed class TwoNodes : IAsyncDisposable
             await nodes.DisposeAsync();
             throw;
         }
+    }
+
+    private async Task PoolAsync(bool direct)
+    {
+        using var secret = Secret.FromText(JwtSecret);
+        using var app = DerivedSecrets.RolePassword(secret, Roles.App);
+        using var service = DerivedSecrets.RolePassword(secret, Roles.Service);
+        bouncer = await PgBouncer.StartAsync(cluster!.Port, "app", new Dictionary<string, string>
+        {
+            ["admin"] = "of the administrator",
+            [Roles.App] = app.RevealText(),
+            [Roles.Service] = service.RevealText(),
+        });
+        if (direct)
+            installation.Environment["LOCKSTEP_DIRECT_DATABASE_URL"] = installation.Environment["LOCKSTEP_DATABASE_URL"];
+        installation.Environment["LOCKSTEP_DATABASE_URL"] =
+            $"Host=127.0.0.1;Port={bouncer.Port};Username=admin;Password=of the administrator;Database=app;Max Auto Prepare=0";
     }
 
     /// <summary>SIGKILL to PostgreSQL, and up again.</summary>
@@ -87,6 +121,8 @@ internal sealed class TwoNodes : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await installation.DisposeAsync();
+        if (bouncer is not null)
+            await bouncer.DisposeAsync();
         if (cluster is not null)
             await cluster.DisposeAsync();
     }
