@@ -8,8 +8,10 @@ internal sealed class AppendRows
 {
     private readonly List<Row> rows = [];
 
-    public void Add(RecordKey key, long seq, Instant at, RecordDelta delta, Change change, string? label) =>
-        rows.Add(new Row(key, seq, at, delta, change, label, StateText.Data(delta.State), StateText.ChangeTimes(delta.State)));
+    /// <param name="movedTo">With a deletion: the scope to which the record went.</param>
+    /// <param name="sameSpace">With <paramref name="movedTo"/>: it is in the space of before.</param>
+    public void Add(RecordKey key, long seq, Instant at, RecordDelta delta, Change change, string? label, Guid? movedTo = null, bool sameSpace = false) =>
+        rows.Add(new Row(key, seq, at, delta, change, label, StateText.Data(delta.State), StateText.ChangeTimes(delta.State), movedTo, sameSpace));
 
     public Statement Append(IReadOnlyList<(LockedScope Scope, long Before)> scopes, IReadOnlyList<KeyValuePair<RecordKey, TrackedRecord>> records)
     {
@@ -19,7 +21,8 @@ internal sealed class AppendRows
             SELECT lockstep.append_changes(
                 $1, $2, $3, $4,
                 $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
+                $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34,
+                $35, $36, $37, $38, $39, $40)
             """,
             scopes.Select(scope => scope.Scope.Id).ToArray(),
             scopes.Select(scope => scope.Before).ToArray(),
@@ -54,7 +57,13 @@ internal sealed class AppendRows
             records.Select(record => StateText.Time(record.Value.State.DeletedAt)).ToArray(),
             records.Select(record => record.Value.LastSeq).ToArray(),
             records.Select(record => record.Value.Label).ToArray(),
-            records.Select(record => record.Value.SchemaVersion).ToArray());
+            records.Select(record => record.Value.SchemaVersion).ToArray(),
+            Column(row => row.MovedTo),
+            Column(row => row.SameSpace),
+            records.Select(record => record.Value.State.Size).ToArray(),
+            records.Select(record => record.Value.MovedFrom is { } scope ? place[scope] : (int?)null).ToArray(),
+            records.Select(record => record.Value.MovedTo).ToArray(),
+            records.Select(record => record.Value.SameSpace).ToArray());
     }
 
     public static string Name(ChangeOp op) => op switch
@@ -67,5 +76,5 @@ internal sealed class AppendRows
     private T[] Column<T>(Func<Row, T> value) => rows.Select(value).ToArray();
 
     private sealed record Row(
-        RecordKey Key, long Seq, Instant At, RecordDelta Delta, Change Change, string? Label, string Data, string Times);
+        RecordKey Key, long Seq, Instant At, RecordDelta Delta, Change Change, string? Label, string Data, string Times, Guid? MovedTo, bool SameSpace);
 }

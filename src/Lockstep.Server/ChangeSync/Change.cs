@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Lockstep.Server.ChangeSync.Places;
 
 namespace Lockstep.Server.ChangeSync;
 
@@ -24,6 +25,12 @@ internal sealed record Change(string App, string Table, string RecordId, ChangeO
 
     /// <summary>Whose data; see <see cref="Scope"/>.</summary>
     public Scope Scope { get; init; } = Scope.Own;
+
+    /// <summary>How it says which record it means.</summary>
+    public Naming Naming { get; init; }
+
+    /// <summary>The space in which the record is, where the change moves it to <see cref="Scope"/>; null where it does not.</summary>
+    public string? FromSpace { get; init; }
 
     public long? MutationId { get; init; }
 

@@ -1,3 +1,4 @@
+using Lockstep.Server.ChangeSync.Places;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Microsoft.Extensions.Logging;
@@ -6,7 +7,7 @@ using Npgsql;
 namespace Lockstep.Server.ChangeSync;
 
 /// <summary>The door to the change log: who writes synced data goes through here, and whoever reads it in order.</summary>
-internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals signals, PushGroups groups, ILogger<ChangeLog> log)
+internal sealed partial class ChangeLog(WriteRules rules, ScopeSignals signals, PushGroups groups, ILogger<ChangeLog> log)
 {
     private const int Attempts = 4;
 
@@ -22,8 +23,8 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
         TenantTransaction transaction, Scope scope, IReadOnlyList<Change> changes, CancellationToken ct)
     {
         var scoped = changes.Select(change => change with { Scope = scope }).ToList();
-        var writer = new ScopeWriter(transaction, ChangeHandlers.None);
-        await transaction.QueryAll(ct, writer.Open(scoped));
+        var writer = new ScopeWriter(transaction, WriteRules.None);
+        await transaction.QueryAll(ct, writer.Open(scoped, []));
         var results = await ApplyAll(writer, scoped, ct);
         await transaction.Execute(ct, writer.Statements());
         transaction.AfterCommit(() => signals.Raise(writer.ChangedScopes));
@@ -36,8 +37,8 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
         TenantTransaction transaction, Scope scope, IReadOnlyList<Change> changes, IEnumerable<Statement> rows, CancellationToken ct)
     {
         var scoped = changes.Select(change => change with { Scope = scope }).ToList();
-        var writer = new ScopeWriter(transaction, ChangeHandlers.None);
-        await transaction.QueryAll(ct, writer.Open(scoped));
+        var writer = new ScopeWriter(transaction, WriteRules.None);
+        await transaction.QueryAll(ct, writer.Open(scoped, []));
         var results = await ApplyAll(writer, scoped, ct);
         if (results.Any(result => result.Status != ChangeStatus.Applied))
             return results;
@@ -53,8 +54,8 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
         TenantSession session, string app, string clientId, IReadOnlyList<NumberedChange> mutations, CancellationToken ct)
     {
         var space = mutations[0].Change.Scope.Space;
-        if (handlers.For(app) is not null || mutations.Any(mutation => mutation.Change.Scope.Space != space))
-            return Retry(() => PushAlone(session, app, clientId, mutations, ct));
+        if (rules.Handlers.For(app) is not null || mutations.Any(mutation => mutation.Change.Scope.Space != space || mutation.Change.FromSpace is not null || Visibility.Hides(mutation.Change)))
+            return PushAlone(session, app, clientId, mutations, ct);
         var user = session.Caller.RequiredUser;
         return groups.Join(
             space.Length == 0 ? $"user {user}" : $"space {space}",
@@ -65,14 +66,18 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
 
     private Task<PushOutcome> PushAlone(
         TenantSession session, string app, string clientId, IReadOnlyList<NumberedChange> mutations, CancellationToken ct) =>
-        session.Transact(async transaction =>
+        WithAll(session, async (transaction, also) =>
         {
-            var push = new StagedPush(new ScopeWriter(transaction, handlers), app, clientId, mutations);
-            await transaction.QueryAll(ct, push.OpenClient(), push.OpenScopes());
+            var push = new StagedPush(new ScopeWriter(transaction, rules), app, clientId, mutations);
+            await transaction.QueryAll(ct, push.OpenClient(), push.OpenScopes(also));
+            if (push.Seek() is { } look)
+                await transaction.QueryAll(ct, look);
             var (outcome, writes) = await push.Apply(ct);
+            if (push.Missing.Count > 0)
+                return (outcome, push.Missing);
             await transaction.Commit(ct, writes);
             transaction.AfterCommit(() => signals.Raise(push.ChangedScopes));
-            return outcome;
+            return (outcome, []);
         }, ct);
 
     /// <summary>Completes every push of the group. What fails for the group is tried for each alone: one must not spoil it for the others.</summary>
@@ -90,9 +95,16 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
             return;
         try
         {
-            signals.Raise(present.Count == 1
-                ? await Retry(() => PushTransaction.Store(present, CancellationToken.None))
-                : await PushTransaction.Store(present, CancellationToken.None));
+            var changed = present.Count == 1
+                ? await Retry(() => PushTransaction.Store(present, rules, CancellationToken.None))
+                : await PushTransaction.Store(present, rules, CancellationToken.None);
+            if (changed is not null)
+                signals.Raise(changed);
+            else if (present is [var push])
+                push.Complete(await PushAlone(push.Session, push.App, push.ClientId, push.Mutations, CancellationToken.None));
+            else
+                foreach (var each in present)
+                    await StoreGroup([each]);
         }
         catch (Exception) when (present.Count > 1)
         {
@@ -109,38 +121,45 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
     /// <param name="faults">Why a change cannot be stored, by position; such a change is left out.</param>
     public Task<StoreOutcome> Store(
         TenantSession session, IReadOnlyList<Change> changes, IReadOnlyDictionary<int, ChangeResult> faults, CancellationToken ct) =>
-        Retry(() => session.Transact<StoreOutcome>(async transaction =>
+        WithAll<StoreOutcome>(session, async (transaction, also) =>
         {
-            var writer = new ScopeWriter(transaction, handlers);
-            await transaction.QueryAll(ct, writer.Open([.. changes.Where((_, i) => !faults.ContainsKey(i))]));
+            var sound = changes.Where((_, i) => !faults.ContainsKey(i)).ToList();
+            var writer = new ScopeWriter(transaction, rules);
+            await transaction.QueryAll(ct, writer.Open(sound, also), writer.Look(sound));
             var foreign = Enumerable.Range(0, changes.Count).Where(i => !faults.ContainsKey(i) && !writer.Knows(changes[i].Scope)).ToList();
             if (foreign.Count > 0)
-                return new StoreOutcome.Foreign(foreign);
+                return (new StoreOutcome.Foreign(foreign), []);
             var results = new List<ChangeResult>(changes.Count);
             for (var i = 0; i < changes.Count; i++)
                 results.Add(faults.GetValueOrDefault(i) ?? await writer.Apply(changes[i], ct));
+            if (writer.Missing.Count > 0)
+                return (new StoreOutcome.Stored(results), writer.Missing);
             await transaction.Commit(ct, writer.Statements());
             transaction.AfterCommit(() => signals.Raise(writer.ChangedScopes));
-            return new StoreOutcome.Stored(results);
-        }, ct));
+            return (new StoreOutcome.Stored(results), []);
+        }, ct);
 
     /// <summary>Merges changes that bring all their times with them, each for itself. Apps that another slice owns are refused: their records are
     /// more than their fields.</summary>
     /// <returns>One result a change, in order.</returns>
     public Task<IReadOnlyList<ChangeResult>> Merge(TenantSession session, IReadOnlyList<Change> changes, CancellationToken ct) =>
-        Retry(() => session.Transact<IReadOnlyList<ChangeResult>>(async transaction =>
+        WithAll<IReadOnlyList<ChangeResult>>(session, async (transaction, also) =>
         {
-            var writer = new ScopeWriter(transaction, ChangeHandlers.None);
-            await transaction.QueryAll(ct, writer.Open(changes));
+            var writer = new ScopeWriter(transaction, rules.WithoutHandlers);
+            await transaction.QueryAll(ct, writer.Open(changes, also));
+            if (writer.Seek(changes) is { } look)
+                await transaction.QueryAll(ct, look);
             var results = new List<ChangeResult>(changes.Count);
             foreach (var change in changes)
-                results.Add(handlers.For(change.App) is null
+                results.Add(rules.Handlers.For(change.App) is null
                     ? await writer.Apply(change, ct)
                     : ChangeResult.Rejected("app_not_imported", $"The records of app '{change.App}' belong to another part of the server. Import them there."));
+            if (writer.Missing.Count > 0)
+                return (results, writer.Missing);
             await transaction.Commit(ct, writer.Statements());
             transaction.AfterCommit(() => signals.Raise(writer.ChangedScopes));
-            return results;
-        }, ct));
+            return (results, []);
+        }, ct);
 
     /// <summary>What the caller may see and has not seen; one round trip.</summary>
     public static Task<PullOutcome> Pull(TenantSession session, PullRequest request, CancellationToken ct) =>
@@ -152,6 +171,21 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
         foreach (var change in changes)
             results.Add(await writer.Apply(change, ct));
         return results;
+    }
+
+    // Scopes are locked in one order, so whoever finds while writing that it takes more of them lets go of all and begins again.
+    private async Task<T> WithAll<T>(
+        TenantSession session, Func<TenantTransaction, IReadOnlyList<Elsewhere>, Task<(T Result, IReadOnlyList<Elsewhere> Missing)>> work, CancellationToken ct)
+    {
+        var also = new List<Elsewhere>();
+        for (var attempt = 1; attempt <= Attempts; attempt++)
+        {
+            var (result, missing) = await Retry(() => session.Transact(transaction => work(transaction, also), ct));
+            if (missing.Count == 0)
+                return result;
+            also.AddRange(missing);
+        }
+        throw Busy();
     }
 
     // 40001 is also a membership that ended between the two round trips: the next attempt says so by name.
@@ -170,11 +204,13 @@ internal sealed partial class ChangeLog(ChangeHandlers handlers, ScopeSignals si
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
             {
-                throw new ProblemException(503, "scope_busy",
-                    "Another change to the same data takes long. Nothing was stored; send the same request again.", TimeSpan.FromSeconds(1));
+                throw Busy();
             }
         }
     }
+
+    private static ProblemException Busy() => new(503, "scope_busy",
+        "Another change to the same data takes long. Nothing was stored; send the same request again.", TimeSpan.FromSeconds(1));
 
     [LoggerMessage(2001, LogLevel.Information, "A push is tried again after attempt {Attempt} ended with {SqlState}")]
     private static partial void RetryingPush(ILogger logger, int attempt, string sqlState);

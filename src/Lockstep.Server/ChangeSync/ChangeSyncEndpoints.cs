@@ -1,6 +1,7 @@
 using Lockstep.Server.ChangeSync.Export;
 using Lockstep.Server.ChangeSync.Mana;
 using Lockstep.Server.ChangeSync.Native;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.ChangeSync.Sealing;
 using Lockstep.Server.ChangeSync.Snapshot;
 using Microsoft.AspNetCore.Routing;
@@ -15,6 +16,7 @@ internal static class ChangeSyncEndpoints
     {
         routes.MapNativeSync();
         routes.MapSnapshot();
+        routes.MapSchemas();
         routes.MapSealing();
         routes.MapManaSync();
         ManaSocket.Map(routes);

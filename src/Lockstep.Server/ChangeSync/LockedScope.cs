@@ -3,7 +3,9 @@ using NodaTime;
 namespace Lockstep.Server.ChangeSync;
 
 /// <summary>A scope whose counter row this transaction holds until it ends.</summary>
-internal sealed class LockedScope(Guid id, long head, Instant headAt, Instant lockedAt)
+/// <param name="records">Live ones in it.</param>
+/// <param name="bytes">Of these, as <see cref="RecordState.Size"/> counts.</param>
+internal sealed class LockedScope(Guid id, long head, Instant headAt, Instant lockedAt, long records, long bytes)
 {
     // The column keeps microseconds.
     private static readonly Duration Step = Duration.FromTicks(10);
@@ -16,6 +18,12 @@ internal sealed class LockedScope(Guid id, long head, Instant headAt, Instant lo
     public long Head => head + taken;
 
     public Instant HeadAt => last;
+
+    public long Records { get; private set; } = records;
+
+    public long Bytes { get; private set; } = bytes;
+
+    public void Grow(long moreRecords, long moreBytes) => (Records, Bytes) = (Records + moreRecords, Bytes + moreBytes);
 
     /// <summary>The next number, and a time that is later than every one before it in this scope, whatever the database's clock does.</summary>
     public (long Seq, Instant At) Next()

@@ -7,10 +7,11 @@ namespace Lockstep.Server.ChangeSync;
 /// <param name="Limit">Changes a page.</param>
 /// <param name="After">For scopes that the cursor does not know and that the caller was in by then: only what came later.</param>
 /// <param name="NotBy">A client whose own changes are left out; null for none.</param>
+/// <param name="ById">The reader knows records by id alone, so it is not told that a record left a scope for another that it reads as well.</param>
 /// <param name="Bytes">Of data and times, so that a page of long strings stays small; a single change may be larger.</param>
 internal sealed record PullRequest(
     string App, SyncCursor? Cursor, IReadOnlyCollection<string>? Collections, int Limit, Instant? After = null, string? NotBy = null,
-    int Bytes = PullRequest.UsualBytes)
+    int Bytes = PullRequest.UsualBytes, bool ById = false)
 {
     public const int UsualBytes = 4 * 1024 * 1024;
 }

@@ -39,6 +39,7 @@ internal static class PullPage
                     WHERE  ch.scope_id = v.scope_id AND ch.app = $4 AND ch.seq > v.since
                     AND    ($5::text[] IS NULL OR ch.table_name = ANY ($5))
                     AND    ($6::text IS NULL OR ch.client_id <> $6 OR ch.user_id <> (SELECT lockstep.current_user_id()))
+                    AND    (ch.moved_to IS NULL OR NOT ch.same_space AND NOT $9 OR ch.moved_to <> ALL ((SELECT lockstep.visible_scopes())::uuid[]))
                     ORDER  BY ch.seq
                     LIMIT  $7 + 1) x
                 WINDOW page AS (ORDER BY v.scope_id, x.seq ROWS UNBOUNDED PRECEDING))
@@ -58,7 +59,8 @@ internal static class PullPage
             request.Collections?.ToArray(),
             request.NotBy,
             request.Limit,
-            request.Bytes), ReadRow, ct);
+            request.Bytes,
+            request.ById), ReadRow, ct);
         return Judge(cursor, rows);
     }
 

@@ -17,9 +17,14 @@ internal sealed record RecordState(ImmutableSortedDictionary<string, FieldValue>
     public static readonly ImmutableSortedDictionary<string, FieldValue> NoFields =
         ImmutableSortedDictionary.Create<string, FieldValue>(StringComparer.Ordinal);
 
+    private const int TimeSize = 24;
+
     public static readonly RecordState Nothing = new(NoFields, null, null);
 
     public bool IsLive => WrittenAt is not null;
+
+    /// <summary>What quotas count, in characters: names, values and times; 0 once deleted.</summary>
+    public int Size => IsLive ? Fields.Sum(each => 2 * each.Key.Length + each.Value.Json.Length + each.Value.At.ClientId.Length + TimeSize) : 0;
 
     /// <summary>A write of these fields, or an insert without any.</summary>
     public static RecordState Write(IEnumerable<KeyValuePair<string, FieldValue>> fields, FieldTime at)

@@ -1,3 +1,4 @@
+using Lockstep.Server.ChangeSync.Places;
 using Lockstep.Server.ChangeSync.Sealing;
 using Lockstep.Server.Postgres;
 using Npgsql;
@@ -15,17 +16,18 @@ namespace Lockstep.Server.ChangeSync;
 /// The counter row stays locked until the commit is visible, and a rollback takes the numbers back: dense, in commit order.
 /// </remarks>
 /// <param name="transaction">Given to the handler of an app; null where no app has one.</param>
-/// <param name="handlers">Asked about pushed changes; <see cref="ChangeHandlers.None"/> when the owning slice itself appends.</param>
-internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers handlers, ScopeBook book)
+/// <param name="rules">What pushed changes are held to; <see cref="WriteRules.None"/> when the owning slice itself appends.</param>
+/// <param name="me">Who writes.</param>
+internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rules, Guid me, ScopeBook book)
 {
-    private readonly Dictionary<string, (LockedScope Scope, string? Label, SpaceKeys Keys)> spaces = new(StringComparer.Ordinal);
+    private readonly RecordPlaces places = new(book);
     private readonly Dictionary<Guid, (LockedScope Scope, long Before)> advanced = [];
     private readonly HashSet<RecordKey> changed = [];
+    private readonly List<Elsewhere> missing = [];
     private readonly AppendRows rows = new();
-    private Guid caller;
 
-    public ScopeWriter(TenantTransaction transaction, ChangeHandlers handlers)
-        : this(transaction, handlers, new ScopeBook())
+    public ScopeWriter(TenantTransaction transaction, WriteRules rules)
+        : this(transaction, rules, transaction.Caller.RequiredUser.Value, new ScopeBook())
     {
     }
 
@@ -34,22 +36,27 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers
 
     public IReadOnlyCollection<Guid> ChangedScopes => advanced.Keys;
 
+    /// <summary>What was not open and had to be: nothing may be stored then. Begin again with these.</summary>
+    public IReadOnlyList<Elsewhere> Missing => missing;
+
     /// <summary>Whether this space was the caller's when the locks were taken.</summary>
-    public bool Knows(Scope scope) => spaces.ContainsKey(scope.Space);
+    public bool Knows(Scope scope) => places.Spaces.ContainsKey(scope.Space);
 
     /// <summary>(1)</summary>
-    public (Statement Statement, Action<NpgsqlDataReader> Row) Open(IReadOnlyList<Change> changes)
+    /// <param name="also">What an attempt before this one found missing.</param>
+    public (Statement Statement, Action<NpgsqlDataReader> Row) Open(IReadOnlyList<Change> changes, IReadOnlyList<Elsewhere> also)
     {
-        var wanted = changes.Select(change => change.Scope.Space).Distinct(StringComparer.Ordinal).ToArray();
-        var keys = changes.Select(change => (change.Scope.Space, change.App, change.Table, change.RecordId)).Distinct().ToList();
+        places.Asked.UnionWith(changes.SelectMany(Spots).Concat(also));
+        var keys = places.Asked.ToList();
+        var wanted = keys.Select(key => key.Place).Distinct(StringComparer.Ordinal).ToArray();
         return (new Statement(
             """
-            SELECT o.at, o.label, o.scope_id, o.head, o.head_at, o.locked_at, o.key, o.data, o.field_times, o.written_at, o.deleted_at, o.field_seq, o.key_epochs, o.author,
-                   o.administers
+            SELECT o.at, o.label, o.scope_id, o.head, o.head_at, o.locked_at, o.key, o.data, o.field_times, o.written_at, o.deleted_at, o.field_seq,
+                   o.key_epochs, o.author, o.administers, o.records, o.bytes, o.record_space, o.moved
             FROM   lockstep.open_scopes($1, $2, $3, $4, $5) o
             """,
             wanted,
-            keys.Select(key => Array.IndexOf(wanted, key.Space) + 1).ToArray(),
+            keys.Select(key => Array.IndexOf(wanted, key.Place) + 1).ToArray(),
             keys.Select(key => key.App).ToArray(),
             keys.Select(key => key.Table).ToArray(),
             keys.Select(key => key.RecordId).ToArray()), Row);
@@ -63,25 +70,62 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers
         }
     }
 
+    /// <summary>Looks for records over all scopes of the caller; in the round trip of (1), after it.</summary>
+    public (Statement Statement, Action<NpgsqlDataReader> Row) Look(IEnumerable<Change> changes) =>
+        Sighting.Look([.. changes.Select(change => (change.App, change.Table, change.RecordId)).Distinct()], places.Seen);
+
+    /// <summary>The same for those alone that are not where their changes say, if there are any; after (1) is read.</summary>
+    public (Statement Statement, Action<NpgsqlDataReader> Row)? Seek(IEnumerable<Change> changes) =>
+        changes.Where(change => rules.Handlers.For(change.App) is null && places.IsSought(change)).ToList() is { Count: > 0 } sought ? Look(sought) : null;
+
     /// <summary>(2)</summary>
     public async Task<ChangeResult> Apply(Change change, CancellationToken ct)
     {
-        if (!spaces.TryGetValue(change.Scope.Space, out var space))
-            return ChangeResult.Rejected("space_forbidden", $"The space '{change.Scope.Space}' is not one of yours. Check the id, or ask for membership.");
-        var key = new RecordKey(space.Scope.Id, change.App, change.Table, change.RecordId);
-        var record = book.Records.GetValueOrDefault(key) ?? TrackedRecord.New();
-        if (SealedValues.Refusal(space.Keys, change, record.Author is not { } author || author == caller) is { } unsealed)
+        if (!places.Spaces.TryGetValue(change.Scope.Space, out var named))
+            return Forbidden(change.Scope.Space);
+        var handler = rules.Handlers.For(change.App);
+        var kind = handler is null ? change.Merge : MergeKind.Register;
+        var here = new Location(named.Scope, named.Label);
+        Location? from = null;
+        if (kind == MergeKind.Fields && From(change, named, out from) is { } lost)
+            return lost;
+        var record = book.Records.GetValueOrDefault((from ?? here).Key(change)) ?? TrackedRecord.New();
+        var mine = record.Author is not { } author || author == me;
+        if (SealedValues.Refusal(named.Keys, change, mine) is { } unsealed)
             return unsealed;
         if (change.RepeatsAreNothing && Repeats(change, record.State))
             return ChangeResult.Superseded;
-        var handler = handlers.For(change.App);
-        var kind = handler is null ? change.Merge : MergeKind.Register;
-        var written = ToState(change, kind);
+        // A move without a field writes nothing.
+        var written = change is { Op: ChangeOp.Update, Fields.Count: 0 } ? RecordState.Nothing : ToState(change, kind);
         if (written.WrittenAt is { } at && at.IsAheadOf(Now) || written.DeletedAt is { } gone && gone.IsAheadOf(Now))
             return ChangeResult.Rejected("clock_skew", $"Its time is more than 5 minutes ahead of the server's, {Now}. Set the clock and send the change again.");
         var after = ConflictRule.Merge(kind, record.State, written);
+        var home = here;
+        if (kind == MergeKind.Fields)
+        {
+            if (from is null && record.MovedAway && change.Op == ChangeOp.Update && after.IsLive)
+                return ChangeResult.Rejected("record_moved", "This record is not in this space any more, or not for you. Pull to see what is, and do not send the change again.");
+            if (places.Home(change, named, from, after, out var more) is not { } belongs)
+                return Miss(more!.Value);
+            home = belongs;
+            if (home.Scope != named.Scope && places.KeysOf(home.Scope) is { } keys && SealedValues.Refusal(keys, change, mine) is { } foreign)
+                return foreign;
+            if (from is { } place && IsMove(place, home))
+                return await Move(change, place, home, record, after, ct);
+            if (from is null && home.Scope != here.Scope)
+            {
+                record = book.Records.GetValueOrDefault(home.Key(change)) ?? TrackedRecord.New();
+                if (record.State.IsLive)
+                    return Taken(record.Label);
+                after = ConflictRule.Merge(kind, record.State, written);
+            }
+        }
         if (RecordDelta.Between(kind, record.State, after) is not { } delta)
             return ChangeResult.Superseded;
+        if (rules.Schemas.For(change.App, change.Table)?.Refusal(after) is { } unfit)
+            return unfit;
+        if (Charge(home.Scope, record.State, after) is { } tooMuch)
+            return tooMuch;
         if (handler is not null)
         {
             switch (await handler(transaction!, Pushed(change, record.State, written), ct))
@@ -96,12 +140,8 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers
                     break;
             }
         }
-        advanced.TryAdd(space.Scope.Id, (space.Scope, space.Scope.Head));
-        var (seq, createdAt) = space.Scope.Next();
-        record.Become(after, delta, seq, space.Label, change.SchemaVersion, caller);
-        book.Records[key] = record;
-        changed.Add(key);
-        rows.Add(key, seq, createdAt, delta, change, space.Label);
+        // Who believes it elsewhere is to hear of it as well.
+        Add(home, record, after, delta, home.Scope == here.Scope || from is null ? change : change with { ClientId = Change.Server });
         return ChangeResult.Applied;
     }
 
@@ -109,6 +149,124 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers
     public IEnumerable<Statement> Statements() => advanced.Count == 0
         ? []
         : [rows.Append([.. advanced.Values], [.. changed.Select(key => KeyValuePair.Create(key, book.Records[key]))])];
+
+    /// <summary>Where the record of a change is; null when there is none that is live.</summary>
+    /// <returns>Why the change cannot be judged; null when it can.</returns>
+    private ChangeResult? From(Change change, OpenSpace named, out Location? from)
+    {
+        if (change.FromSpace is not { } origin)
+        {
+            from = places.Find(change, named, out var more);
+            return more is { } needed ? Miss(needed)
+                : from is { } own && change.Naming == Naming.InSpace && named.IsOwn && !OpenSpace.NamesOwn(own.Label) ? Taken(own.Label)
+                : null;
+        }
+        from = null;
+        if (!places.Spaces.TryGetValue(origin, out var former))
+            return Forbidden(origin);
+        var there = places.LivesIn(change, named);
+        from = places.LivesIn(change, former) is { } found && (!former.IsOwn || OpenSpace.NamesOwn(found.Label)) ? found : there;
+        return from is not { } place ? ChangeResult.Rejected("record_missing", $"There is no such record in the space '{origin}'. Pull to see where it is.")
+            : there is { } other && other != place ? Taken(other.Label)
+            : null;
+    }
+
+    private async Task<ChangeResult> Move(Change change, Location from, Location home, TrackedRecord record, RecordState after, CancellationToken ct)
+    {
+        var hides = places.IsOwn(home.Scope) && !OpenSpace.NamesOwn(home.Label);
+        if (!places.IsOwn(from.Scope) && record.Author != me)
+        {
+            if (hides)
+                return ChangeResult.Rejected("visibility_forbidden", "Only who made a record can make it private.");
+            if (!await Administers(from.Scope.Id, ct))
+                return ChangeResult.Rejected("move_forbidden", "Only who made a record, or an admin of its space, can move it to another.");
+        }
+        if (change.Table[0] == SealedValues.OwnTable)
+            return ChangeResult.Rejected("move_forbidden", "A space's own records, of devices, keys and members, stay where they are.");
+        if (from.Label != home.Label && (IsSealed(from, change.App) || IsSealed(home, change.App)))
+            return ChangeResult.Rejected("sealed_move", "Values are sealed for their space and could not be opened in another. Delete the record there, and insert it here under this space's key.");
+        var relabels = from.Scope == home.Scope;
+        var there = relabels ? record : book.Records.GetValueOrDefault(home.Key(change)) ?? TrackedRecord.New();
+        if (!relabels && there.State.IsLive)
+            return Taken(there.Label);
+        var now = FieldTime.Of(Now.ToUnixTimeMilliseconds(), book.NextArrival(), change.ClientId);
+        var left = RecordMove.Leave(record.State, now);
+        var arrived = RecordMove.Arrive(relabels ? left : there.State, after, now);
+        if (rules.Schemas.For(change.App, change.Table)?.Refusal(arrived) is { } unfit)
+            return unfit;
+        if (Charge(home.Scope, relabels ? record.State : there.State, arrived) is { } tooMuch)
+            return tooMuch;
+        if (!relabels)
+            from.Scope.Grow(-1, -record.State.Size);
+        var author = record.Author;
+        // Nobody's own echo: who moves it hears as well what others have written meanwhile.
+        var moved = change with { ClientId = Change.Server };
+        Add(from, record, left, new RecordDelta(ChangeOp.Delete, left), moved, home.Scope.Id, from.Label == home.Label);
+        if (!relabels)
+            record.Left(home.Scope.Id, from.Label == home.Label);
+        Add(home, there, arrived, RecordDelta.Between(MergeKind.Fields, there.State, arrived)!, moved);
+        if (!relabels)
+            there.Came(from.Scope.Id, author);
+        return ChangeResult.Applied;
+    }
+
+    private void Add(Location to, TrackedRecord record, RecordState after, RecordDelta delta, Change change, Guid? movedTo = null, bool sameSpace = false)
+    {
+        var key = to.Key(change);
+        advanced.TryAdd(to.Scope.Id, (to.Scope, to.Scope.Head));
+        var (seq, createdAt) = to.Scope.Next();
+        record.Become(after, delta, seq, to.Label, change.SchemaVersion, me);
+        book.Records[key] = record;
+        changed.Add(key);
+        rows.Add(key, seq, createdAt, delta, change, to.Label, movedTo, sameSpace);
+    }
+
+    private ChangeResult? Charge(LockedScope scope, RecordState before, RecordState after)
+    {
+        var (records, bytes) = ((after.IsLive ? 1 : 0) - (before.IsLive ? 1 : 0), after.Size - before.Size);
+        var own = places.IsOwn(scope);
+        if ((own ? rules.Quotas.User : rules.Quotas.Space).Refusal(scope.Records, scope.Bytes, records, bytes, own) is { } refusal)
+            return refusal;
+        scope.Grow(records, bytes);
+        return null;
+    }
+
+    private bool IsSealed(Location place, string app) => places.KeysOf(place.Scope)?.Epochs.ContainsKey(app) == true;
+
+    private async Task<bool> Administers(Guid scope, CancellationToken ct) => (await transaction!.Query(
+        new Statement(
+            """
+            SELECT EXISTS (
+                SELECT 1 FROM lockstep.sync_scopes s
+                WHERE  s.scope_id = $1 AND s.workspace_id = ANY ((SELECT lockstep.administered_workspaces())::uuid[]))
+            """, scope), row => row.GetBoolean(0), ct))[0];
+
+    private ChangeResult Miss(Elsewhere more)
+    {
+        if (places.Asked.Contains(more))
+            return Forbidden(more.Place);
+        missing.Add(more);
+        return ChangeResult.Superseded;
+    }
+
+    private static ChangeResult Forbidden(string space) =>
+        ChangeResult.Rejected("space_forbidden", $"The space '{space}' is not one of yours. Check the id, or ask for membership.");
+
+    private static ChangeResult Taken(string? label) =>
+        ChangeResult.Rejected("record_id_taken", $"There is another record of this id{(OpenSpace.NamesOwn(label) ? "" : $" in the space '{label}'")}. A private record shares its ids with your own data; give the new one another id.");
+
+    /// <summary>Where a change may find or put its record.</summary>
+    private static IEnumerable<Elsewhere> Spots(Change change)
+    {
+        yield return new Elsewhere(change.Scope.Space, change.App, change.Table, change.RecordId);
+        if (change.FromSpace is { } origin)
+            yield return new Elsewhere(origin, change.App, change.Table, change.RecordId);
+        if (change.FromSpace is not null || Visibility.Hides(change))
+            yield return new Elsewhere("", change.App, change.Table, change.RecordId);
+    }
+
+    private bool IsMove(Location from, Location home) => from.Scope != home.Scope
+        || from.Label != home.Label && places.IsOwn(home.Scope) && !(OpenSpace.NamesOwn(from.Label) && OpenSpace.NamesOwn(home.Label));
 
     private RecordState ToState(Change change, MergeKind kind)
     {
@@ -144,14 +302,14 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, ChangeHandlers
         var id = row.GetGuid(2);
         Now = row.GetInstant(5);
         if (!book.Scopes.TryGetValue(id, out var scope))
-            book.Scopes[id] = scope = new LockedScope(id, row.GetInt64(3), row.GetInstant(4), row.GetInstant(5));
-        caller = row.GetGuid(13);
-        spaces[space] = (scope, row.GetStringOrNull(1), SpaceKeys.Of(row.GetStringOrNull(1), row.GetStringOrNull(12), row.GetBoolean(14)));
+            book.Scopes[id] = scope = new LockedScope(id, row.GetInt64(3), row.GetInstant(4), row.GetInstant(5), row.GetInt64(15), row.GetInt64(16));
+        places.Spaces[space] = new OpenSpace(
+            scope, row.GetStringOrNull(1), OpenSpace.NamesOwn(space), SpaceKeys.Of(row.GetStringOrNull(1), row.GetStringOrNull(12), row.GetBoolean(14)));
     }
 
-    private void ReadRecord((string Space, string App, string Table, string RecordId) key, NpgsqlDataReader row) =>
+    private void ReadRecord(Elsewhere key, NpgsqlDataReader row) =>
         book.Records.TryAdd(new RecordKey(row.GetGuid(2), key.App, key.Table, key.RecordId), new TrackedRecord(
             StateText.Read(row.GetString(7), row.GetString(8), row.GetStringOrNull(9), row.GetStringOrNull(10)),
             StateText.Numbers(row.GetString(11)),
-            row.GetGuid(13)));
+            row.GetStringOrNull(17), row.GetGuid(13), row.GetBoolean(18)));
 }

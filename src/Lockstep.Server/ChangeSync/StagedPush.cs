@@ -1,3 +1,4 @@
+using Lockstep.Server.ChangeSync.Places;
 using Lockstep.Server.Postgres;
 using Npgsql;
 
@@ -9,13 +10,21 @@ internal sealed class StagedPush(ScopeWriter writer, string app, string clientId
 {
     private readonly Receipts receipts = new(app, clientId);
 
+    private IReadOnlyList<Change> Sound => [.. mutations.Where(mutation => mutation.Fault is null).Select(mutation => mutation.Change)];
+
     public IReadOnlyCollection<Guid> ChangedScopes => writer.ChangedScopes;
 
     /// <summary>First: whoever locks a scope before a client waits for who does it the other way round.</summary>
     public (Statement Statement, Action<NpgsqlDataReader> Row) OpenClient() => receipts.Open(mutations[0].Id, mutations[^1].Id);
 
-    public (Statement Statement, Action<NpgsqlDataReader> Row) OpenScopes() =>
-        writer.Open([.. mutations.Where(mutation => mutation.Fault is null).Select(mutation => mutation.Change)]);
+    /// <param name="also">What an attempt before this one found <see cref="Missing"/>.</param>
+    public (Statement Statement, Action<NpgsqlDataReader> Row) OpenScopes(IReadOnlyList<Elsewhere> also) => writer.Open(Sound, also);
+
+    /// <summary>Null when nothing is to be looked for; after the two above.</summary>
+    public (Statement Statement, Action<NpgsqlDataReader> Row)? Seek() => writer.Seek(Sound);
+
+    /// <summary>Not empty: nothing of it may be stored, and it is to be tried again with these.</summary>
+    public IReadOnlyList<Elsewhere> Missing => writer.Missing;
 
     /// <returns>The outcome if the statements commit; they are empty when nothing is to be stored.</returns>
     public async Task<(PushOutcome Outcome, IReadOnlyList<Statement> Writes)> Apply(CancellationToken ct)

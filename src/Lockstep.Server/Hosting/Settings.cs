@@ -4,6 +4,7 @@ using System.Text;
 using Lockstep.Crypto;
 using Lockstep.Server.Booking;
 using Lockstep.Server.ChangeSync.Keeping;
+using Lockstep.Server.ChangeSync.Quotas;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Tenancy.Memberships;
@@ -44,6 +45,10 @@ internal sealed record Settings(
 
     /// <summary>How long the log of the change sync keeps what was written over and what was deleted.</summary>
     public int SyncKeepDays { get; init; } = KeepingOptions.StandardDays;
+
+    /// <summary>How much each user and each space may hold in the change sync.</summary>
+    public QuotaOptions SyncQuotas { get; init; } =
+        QuotaOptions.Of(QuotaOptions.StandardUserRecords, QuotaOptions.StandardUserMegabytes, QuotaOptions.StandardSpaceRecords, QuotaOptions.StandardSpaceMegabytes);
 
     /// <summary>Who says who is in which workspace; null: our own tables.</summary>
     public Uri? MembershipsUrl { get; init; }
@@ -96,6 +101,11 @@ internal sealed record Settings(
             RemindBefore = ReadReminders(environment, faults),
             ServiceKey = ReadServiceKey(environment, faults),
             SyncKeepDays = ReadNumber(environment, KeepingOptions.Setting, KeepingOptions.StandardDays, 1, 36_500, faults),
+            SyncQuotas = QuotaOptions.Of(
+                ReadNumber(environment, QuotaOptions.UserRecords, QuotaOptions.StandardUserRecords, 0, 1_000_000_000, faults),
+                ReadNumber(environment, QuotaOptions.UserMegabytes, QuotaOptions.StandardUserMegabytes, 0, 1_000_000_000, faults),
+                ReadNumber(environment, QuotaOptions.SpaceRecords, QuotaOptions.StandardSpaceRecords, 0, 1_000_000_000, faults),
+                ReadNumber(environment, QuotaOptions.SpaceMegabytes, QuotaOptions.StandardSpaceMegabytes, 0, 1_000_000_000, faults)),
             MembershipsUrl = ReadMembershipsUrl(environment, faults),
             KeyProviders = KeyProviderSettings.Read(environment, KeysFrom(environment, directory), faults),
             BookingLimit = ReadNumber(environment, "LOCKSTEP_BOOKING_LIMIT", BookingOptions.Standard, 1, 1_000_000, faults),

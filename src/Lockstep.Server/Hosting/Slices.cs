@@ -27,7 +27,7 @@ internal static class Slices
         services.AddWebhooks(new WebhookOptions());
         services.AddReminders(new ReminderOptions(settings.RemindBefore));
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
-        services.AddChangeSync(CursorKeyOf(settings.Jwt), new KeepingOptions(NodaTime.Duration.FromDays(settings.SyncKeepDays)));
+        services.AddChangeSync(CursorKeyOf(settings.Jwt), new KeepingOptions(NodaTime.Duration.FromDays(settings.SyncKeepDays)), settings.SyncQuotas);
         services.AddCalendars();
         services.AddIntegrations(provider => new IntegrationOptions
         {

@@ -1,6 +1,8 @@
 using Lockstep.Calendaring.ICalendar;
 using Lockstep.Server.Calendars;
 using Lockstep.Server.ChangeSync;
+using Lockstep.Server.ChangeSync.Quotas;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Tests.Support;
@@ -38,7 +40,7 @@ public sealed class CalendarWorld(PostgresServer postgres) : IAsyncLifetime
         name = await MigratedDatabase.CreateAsync(postgres);
         Database = MigratedDatabase.Serve(postgres, name);
         Log = new ChangeLog(
-            new ChangeHandlers(new Dictionary<string, AppHandler> { ["calendar"] = PushedEvents.Handle }), new ScopeSignals(new ScopeTokens(new CursorKey(new byte[32]))), new PushGroups(), NullLogger<ChangeLog>.Instance);
+            new WriteRules(new ChangeHandlers(new Dictionary<string, AppHandler> { ["calendar"] = PushedEvents.Handle }), QuotaOptions.None, new TableSchemas()), new ScopeSignals(new ScopeTokens(new CursorKey(new byte[32]))), new PushGroups(), NullLogger<ChangeLog>.Instance);
         var changes = new EventChanges(Log);
         Events = new EventStore(new EventEdits(changes, Clock));
         Mirror = new CalendarMirror(changes, Clock);

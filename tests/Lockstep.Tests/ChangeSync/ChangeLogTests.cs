@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Lockstep.Server.ChangeSync;
+using Lockstep.Server.ChangeSync.Quotas;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Tests.Support;
@@ -158,7 +160,7 @@ public sealed class ChangeLogTests(PostgresServer postgres) : IAsyncLifetime
             .ShouldBe(0, "times that do not rise");
     }
 
-    private static ChangeLog Log(ChangeHandlers handlers) => new(handlers, new ScopeSignals(new ScopeTokens(new CursorKey(new byte[32]))), new PushGroups(), NullLogger<ChangeLog>.Instance);
+    private static ChangeLog Log(ChangeHandlers handlers) => new(new WriteRules(handlers, QuotaOptions.None, new TableSchemas()), new ScopeSignals(new ScopeTokens(new CursorKey(new byte[32]))), new PushGroups(), NullLogger<ChangeLog>.Instance);
 
     private TenantSession Session(UserId user) => database.For(Caller.Worker(user));
 

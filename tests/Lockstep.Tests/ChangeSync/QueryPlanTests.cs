@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Lockstep.Server.ChangeSync;
 using Lockstep.Server.ChangeSync.Mana;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.ChangeSync.Snapshot;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Postgres.Embedded;
@@ -60,7 +61,7 @@ public sealed class QueryPlanTests(PostgresServer postgres) : IAsyncLifetime
     {
         var session = database.For(Caller.Worker(new UserId(await ScalarAsync("SELECT m.user_id FROM lockstep.workspace_members m ORDER BY m.user_id LIMIT 1"))));
         var space = (await ScalarAsync($"SELECT m.workspace_id FROM lockstep.workspace_members m WHERE m.user_id = '{session.Caller.RequiredUser}' LIMIT 1")).ToString();
-        var log = new ChangeLog(ChangeHandlers.None, new ScopeSignals(new ScopeTokens(new CursorKey(new byte[32]))), new PushGroups(), NullLogger<ChangeLog>.Instance);
+        var log = new ChangeLog(WriteRules.None, new ScopeSignals(new ScopeTokens(new CursorKey(new byte[32]))), new PushGroups(), NullLogger<ChangeLog>.Instance);
         var start = await Pull(session, null);
         var notices = new SyncNotices(session, null);
         await notices.Look(Ct);
@@ -99,7 +100,7 @@ public sealed class QueryPlanTests(PostgresServer postgres) : IAsyncLifetime
         await Tell("A snapshot", async _ =>
         {
             var heads = await SnapshotReader.Heads(session, Ct);
-            await foreach (var page in SnapshotReader.Pages(session, "big", heads, null, new SnapshotPlace(Guid.Empty, "", ""), Ct))
+            await foreach (var page in SnapshotReader.Pages(session, new TableSchemas(), "big", heads, null, new SnapshotPlace(Guid.Empty, "", ""), Ct))
                 page.Changes.ShouldNotBeEmpty();
         });
         await Tell("The look at all heads, once a second", _ => database.For(Caller.Service).Query(

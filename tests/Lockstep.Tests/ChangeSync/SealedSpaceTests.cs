@@ -106,6 +106,23 @@ public sealed class SealedSpaceTests(LockstepApp app) : IClassFixture<LockstepAp
     }
 
     [Fact]
+    public async Task Records_move_neither_into_nor_out_of_a_sealed_space_and_no_edit_in_plain_follows_one_there()
+    {
+        var (ann, bo, space) = await SpaceAsync("sk", "sl");
+        var laptop = Device("k1", "sk");
+        await ann.Push("todo", "a", laptop.Published(1, space), laptop.KeyOf(2, 1, space));
+        await Seal(ann, space, laptop.Sign(space, 1, 1, null, laptop)).ShouldBeAsync(HttpStatusCode.OK);
+        var (leaves, enters, device) = (Mutation(6, "r"), Mutation(7, "p", space: space), Mutation(8, "k1", table: "_devices"));
+        (leaves["fromSpaceId"], enters["fromSpaceId"], device["fromSpaceId"]) = (space, "", space);
+        (await ann.Push("todo", "a", Mutation(3, "r", new { v = new { value = Sealed(1) } }, "insert", space), Mutation(4, "p", new { v = new { value = "plain" } }, "insert"),
+            Mutation(5, "hidden", new { v = new { value = Sealed(1) }, visibility = new { value = "private" } }, "insert", space), leaves, enters, device))
+            .ShouldBe(["applied", "applied", "applied", "rejected: sealed_move", "rejected: sealed_move", "rejected: move_forbidden"]);
+        var mana = await ann.Mana("todo", new { clientId = "m", changes = new[] { new { table = "items", id = "r", op = "update", fields = new { v = new { value = "plain" } } } } });
+        mana["rejected"]!.AsArray().ShouldHaveSingleItem()!.Text("code").ShouldBe("plaintext_refused");
+        (await bo.GetStringAsync("/v1/export")).ShouldNotContain("hidden");
+    }
+
+    [Fact]
     public async Task Other_spaces_and_apps_stay_in_plain_and_strangers_learn_nothing()
     {
         var (ann, _, space) = await SpaceAsync("se", "sf");

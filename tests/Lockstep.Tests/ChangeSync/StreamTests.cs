@@ -79,7 +79,7 @@ public sealed class StreamTests(LockstepApp app) : IClassFixture<LockstepApp>
     public async Task A_stream_from_a_bad_cursor_is_a_problem_document() =>
         await app.As("flo").GetAsync("/v1/sync/todo/stream?cursor=nonsense").ShouldBeProblemAsync(400, "invalid_cursor");
 
-    private static async Task<Ear> Listen(HttpClient client, string path, string? lastEventId = null)
+    internal static async Task<Ear> Listen(HttpClient client, string path, string? lastEventId = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, path);
         if (lastEventId is not null)
@@ -89,12 +89,12 @@ public sealed class StreamTests(LockstepApp app) : IClassFixture<LockstepApp>
         return new Ear(response, SseParser.Create(await response.Content.ReadAsStreamAsync()).EnumerateAsync().GetAsyncEnumerator());
     }
 
-    private sealed record Heard(string? Id, JsonNode Data)
+    internal sealed record Heard(string? Id, JsonNode Data)
     {
         public IEnumerable<string> Changed => Data["changes"]!.AsArray().Select(change => change!.Text("recordId"));
     }
 
-    private sealed class Ear(HttpResponseMessage response, IAsyncEnumerator<SseItem<string>> items) : IAsyncDisposable
+    internal sealed class Ear(HttpResponseMessage response, IAsyncEnumerator<SseItem<string>> items) : IAsyncDisposable
     {
         public async Task<Heard> Next(string type)
         {

@@ -56,6 +56,7 @@ internal static class TenantRows
         "lockstep.schema_migrations", // No login but the migrator sees it.
         "lockstep.reveal_limits", // Three numbers for all; no login reads the table.
         "lockstep.activity_seals", "lockstep.activity_checkpoints", "lockstep.audit_keys", // Hashes and signatures; the service login reads them.
+        "lockstep.sync_schemas", // What the operator's software declares of tables; the service login reads it.
         "lockstep.activity_sealer", // No login but the migrator sees it.
         "lockstep.nodes", "lockstep.sync_lag", // Processes and counts; the service login reads them.
     ];

@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using Lockstep.Crypto;
+using Lockstep.Server.ChangeSync.Quotas;
 using Lockstep.Server.Hosting;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Postgres;
@@ -50,6 +51,8 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
 
     /// <summary>The clock of this node.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    internal QuotaOptions SyncQuotas { get; set; } = QuotaOptions.None;
 
     internal int RateLimit { get; set; } = 1_000_000;
 
@@ -173,6 +176,7 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
             BulkReads = BulkReads,
             ServiceKey = new(ServiceKey),
             MembershipsUrl = MembershipsUrl,
+            SyncQuotas = SyncQuotas,
             Time = Time,
         };
         server = await LockstepServer.Start(settings, _ => null, _ => { }, CancellationToken.None);

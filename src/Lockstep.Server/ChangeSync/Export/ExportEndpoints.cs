@@ -1,3 +1,4 @@
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Microsoft.AspNetCore.Builder;
@@ -24,11 +25,11 @@ internal static class ExportEndpoints
             .Produces(200, contentType: "application/zip");
     }
 
-    private static async Task<EmptyHttpResult> Records(TenantSession session, TimeProvider time, HttpContext context, CancellationToken ct)
+    private static async Task<EmptyHttpResult> Records(TenantSession session, TableSchemas schemas, TimeProvider time, HttpContext context, CancellationToken ct)
     {
         context.Response.ContentType = RecordExport.MediaType;
         context.Response.Headers.CacheControl = "no-store";
-        await RecordExport.Write(session, context.Response.BodyWriter, time, ct);
+        await RecordExport.Write(session, context.Response.BodyWriter, schemas, time, ct);
         return TypedResults.Empty;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Postgres;
 using Npgsql;
 
@@ -13,6 +14,9 @@ internal sealed record ExportedRecord(Guid Scope, string App, string Table, stri
     public static ExportedRecord Read(NpgsqlDataReader row) => new(
         row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetString(3), row.GetStringOrNull(4), row.GetInt32(5),
         StateText.Read(row.GetString(6), row.GetString(7), row.GetStringOrNull(8), row.GetStringOrNull(9)));
+
+    /// <summary>As its table has it now.</summary>
+    public ExportedRecord Upgraded(TableSchema? table) => table is null ? this : this with { State = table.Upgrade(State, 1, State.IsLive), SchemaVersion = table.Version };
 
     public void Write(Utf8JsonWriter json)
     {
@@ -41,7 +45,7 @@ internal sealed record ExportedRecord(Guid Scope, string App, string Table, stri
 
     /// <summary>A line of an export as changes: the delete if there was one, then the write if it is live.</summary>
     /// <returns>Null when the line is no record.</returns>
-    public static IReadOnlyList<Change>? ToChanges(JsonElement line)
+    public static IReadOnlyList<Change>? ToChanges(JsonElement line, TableSchemas schemas)
     {
         if (Text(line, "app") is not { } app || !Names.IsApp(app) || Text(line, "table") is not { } table || !Names.IsName(table, Names.LongestTable)
             || Text(line, "recordId") is not { } id || !Names.IsName(id, Names.LongestRecordId) || !JsonText.IsStorable(line))
@@ -50,7 +54,7 @@ internal sealed record ExportedRecord(Guid Scope, string App, string Table, stri
         {
             Scope = new Scope(Text(line, "spaceId") ?? ""),
             IsRestored = true,
-            SchemaVersion = line.TryGetProperty("schemaVersion", out var version) && version.TryGetInt32(out var number) && number is > 0 and <= Names.NewestSchema ? number : 0,
+            SchemaVersion = line.TryGetProperty("schemaVersion", out var version) && version.TryGetInt32(out var number) && number > 0 && number <= schemas.NewestOf(app, table) ? number : 0,
         };
         if (change.SchemaVersion == 0 || !Time(line, "deletedAt", "deletedBy", out var deleted) || !Time(line, "writtenAt", "writtenBy", out var written))
             return null;

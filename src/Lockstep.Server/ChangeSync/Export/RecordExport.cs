@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Postgres;
 using NodaTime;
 using NodaTime.Text;
@@ -20,13 +21,14 @@ internal static class RecordExport
     private const int PageRows = 200;
     private const int PageBytes = 4 * 1024 * 1024;
 
-    public static async Task Write(TenantSession session, PipeWriter output, TimeProvider time, CancellationToken ct)
+    public static async Task Write(TenantSession session, PipeWriter output, TableSchemas schemas, TimeProvider time, CancellationToken ct)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var apps = new SortedSet<string>(StringComparer.Ordinal);
         var count = 0L;
-        await foreach (var record in Records(session, ct))
+        await foreach (var stored in Records(session, ct))
         {
+            var record = stored.Upgraded(schemas.For(stored.App, stored.Table));
             var line = Line(record.Write);
             hash.AppendData(line);
             apps.Add(record.App);
@@ -68,7 +70,7 @@ internal static class RecordExport
                 n AS (
                     SELECT k.*, row_number() OVER w AS n, sum(k.bytes) OVER w AS total
                     FROM   k WINDOW w AS (ORDER BY k.scope_id, k.app, k.table_name, k.record_id ROWS UNBOUNDED PRECEDING))
-                SELECT r.scope_id, r.app, r.table_name, r.record_id, coalesce(w.external_id, s.workspace_id::text), r.schema_version,
+                SELECT r.scope_id, r.app, r.table_name, r.record_id, coalesce(w.external_id, s.workspace_id::text, CASE WHEN r.space_id NOT LIKE '\_personal:%' THEN r.space_id END), r.schema_version,
                        r.data::text, r.field_times::text, r.written_at::text, r.deleted_at::text
                 FROM   n
                 JOIN   lockstep.sync_records r ON r.scope_id = n.scope_id AND r.app = n.app AND r.table_name = n.table_name AND r.record_id = n.record_id

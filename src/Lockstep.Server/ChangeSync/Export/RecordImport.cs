@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 
@@ -17,7 +18,7 @@ internal sealed record ImportAnswer(long Records, long Applied, long Superseded,
 internal sealed record ImportRejection(long Line, string Code, string? Detail);
 
 /// <summary>Merges an export into what is there, by the conflict rule: again, or half of it twice, changes nothing more.</summary>
-internal sealed class RecordImport(ChangeLog log)
+internal sealed class RecordImport(ChangeLog log, TableSchemas schemas)
 {
     private const int LargestLine = 32 * 1024 * 1024;
     private const int BatchChanges = 500;
@@ -48,7 +49,7 @@ internal sealed class RecordImport(ChangeLog log)
             hash.AppendData(text);
             hash.AppendData("\n"u8);
             tally.Records++;
-            if (Mana.ManaChange.Text(root, "type") != ExportedRecord.Type || ExportedRecord.ToChanges(root) is not { } changes)
+            if (Mana.ManaChange.Text(root, "type") != ExportedRecord.Type || ExportedRecord.ToChanges(root, schemas) is not { } changes)
             {
                 tally.Reject(line, ChangeResult.Rejected("invalid_record", "This line is no record of an export."));
                 continue;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lockstep.Server.ChangeSync.Places;
 
 namespace Lockstep.Server.ChangeSync.Mana;
 
@@ -24,7 +25,8 @@ internal static class ManaChange
         var fields = Member(json, "fields", JsonValueKind.Object, index);
         var change = new Change(app, table, id, op, clientId)
         {
-            Scope = new Scope(Space(json, data, fields)),
+            Scope = new Scope(Space(json, data, fields, out var naming)),
+            Naming = naming,
             Origin = Text(json, "origin"),
             RepeatsAreNothing = true,
         };
@@ -112,14 +114,19 @@ internal static class ManaChange
         return change;
     }
 
-    private static string Space(JsonElement json, JsonElement? data, JsonElement? fields)
+    private static string Space(JsonElement json, JsonElement? data, JsonElement? fields, out Naming naming)
     {
-        if (Text(json, "spaceId") is { Length: > 0 } named)
-            return named;
-        if (data is { } record && Text(record, "spaceId") is { Length: > 0 } inside)
-            return inside;
-        return fields is { } timed && timed.TryGetProperty("spaceId", out var field) && Text(field, "value") is { Length: > 0 } written ? written : "";
+        var inside = data is { } record && record.TryGetProperty(RecordPlaces.SpaceField, out var member) ? member : default;
+        var timed = fields is { } edits && edits.TryGetProperty(RecordPlaces.SpaceField, out var field) && field.ValueKind == JsonValueKind.Object
+            && field.TryGetProperty("value", out var value) ? value : default;
+        var named = Text(json, RecordPlaces.SpaceField) is { Length: > 0 } beside ? beside : TextOf(inside) ?? TextOf(timed) ?? "";
+        naming = inside.ValueKind != JsonValueKind.Undefined || timed.ValueKind != JsonValueKind.Undefined ? Naming.AsField
+            : named.Length > 0 ? Naming.Beside : Naming.Anywhere;
+        return named;
     }
+
+    private static string? TextOf(JsonElement value) =>
+        value.ValueKind == JsonValueKind.String && JsonText.TextOf(value) is { Length: > 0 } text ? text : null;
 
     private static FieldTime? Time(JsonElement json, string name, string clientId) =>
         Text(json, name) is { } text ? FieldTime.Parse(text, clientId) : null;

@@ -1,3 +1,4 @@
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Microsoft.AspNetCore.Builder;
@@ -26,14 +27,14 @@ internal static class ManaEndpoints
 
     private static async Task<Results<Ok<ManaPushAnswer>, ProblemHttpResult>> Push(
         string app, [FromHeader(Name = "X-Client-Id")] string? client, HttpRequest request,
-        TenantSession session, ChangeLog log, ManaReader reader, TimeProvider time, CancellationToken ct)
+        TenantSession session, ChangeLog log, ManaReader reader, TableSchemas schemas, TimeProvider time, CancellationToken ct)
     {
         if (!Names.IsApp(app))
             return Problems.Invalid("app", AppFault);
         ManaPush push;
         try
         {
-            push = ManaPush.Read(await BoundedBody.Read(request, ct), app, client);
+            push = ManaPush.Read(await BoundedBody.Read(request, ct), app, client, schemas);
         }
         catch (ManaFaultException e)
         {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lockstep.Server.ChangeSync.Schemas;
 
 namespace Lockstep.Server.ChangeSync.Mana;
 
@@ -12,13 +13,13 @@ internal sealed record ManaPush(string ClientId, string? Since, IReadOnlyList<Ch
 
     /// <param name="client">From the header; wins over the body when not empty.</param>
     /// <exception cref="ManaFaultException">The push as a whole cannot be read.</exception>
-    public static ManaPush Read(ReadOnlyMemory<byte> body, string app, string? client)
+    public static ManaPush Read(ReadOnlyMemory<byte> body, string app, string? client, TableSchemas schemas)
     {
         using var document = Parse(body);
         var root = document.RootElement;
         if (root.ValueKind != JsonValueKind.Object)
             throw new ManaFaultException(400, "invalid_json", "the body is not an object");
-        RequireSchema(root);
+        var usual = RequireSchema(root, schemas.NewestOf(app)) ?? 1;
         var clientId = string.IsNullOrEmpty(client) ? ManaChange.Text(root, "clientId") ?? "" : client;
         if (clientId.Length > 0 && !Names.IsName(clientId, Names.LongestClientId))
             throw new ManaFaultException(422, "invalid_client_id", $"clientId has {Names.LongestClientId} characters at most and no NUL");
@@ -32,11 +33,12 @@ internal sealed record ManaPush(string ClientId, string? Since, IReadOnlyList<Ch
                 throw new ManaFaultException(422, "too_many_changes", $"{MostChanges} changes at most in one push");
             foreach (var change in list.EnumerateArray())
             {
-                RequireSchema(change);
+                var newest = ManaChange.Text(change, "table") is { } table ? schemas.NewestOf(app, table) : Names.NewestSchema;
+                var version = RequireSchema(change, newest) ?? Math.Min(usual, newest);
                 var read = ManaChange.Read(change, app, clientId, changes.Count, out var fault);
                 if (fault is not null)
                     faults[changes.Count] = fault;
-                changes.Add(read);
+                changes.Add(read with { SchemaVersion = version });
             }
         }
         return new ManaPush(clientId, ManaChange.Text(root, "since"), changes, faults);
@@ -54,11 +56,13 @@ internal sealed record ManaPush(string ClientId, string? Since, IReadOnlyList<Ch
         }
     }
 
-    private static void RequireSchema(JsonElement element)
+    /// <returns>Null when it says none; 0 and below count as 1.</returns>
+    private static int? RequireSchema(JsonElement element, int newest)
     {
         if (element.ValueKind == JsonValueKind.Object && element.TryGetProperty("schemaVersion", out var version) &&
-            version.ValueKind == JsonValueKind.Number && (!version.TryGetInt32(out var number) || number > Names.NewestSchema))
-            throw new ManaFaultException(400, "schema_too_new", $"unsupported schemaVersion {version.GetRawText()} (max {Names.NewestSchema})");
+            version.ValueKind == JsonValueKind.Number)
+            return version.TryGetInt32(out var number) && number <= newest ? Math.Max(number, 1) : throw new ManaFaultException(400, "schema_too_new", $"unsupported schemaVersion {version.GetRawText()} (max {newest})");
+        return null;
     }
 }
 

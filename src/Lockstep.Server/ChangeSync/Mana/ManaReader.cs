@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy.Memberships;
@@ -16,7 +17,7 @@ namespace Lockstep.Server.ChangeSync.Mana;
 /// A bare time, or a cursor signed by a key that is gone, stands for five minutes before it: no transaction of ours lasts that long,
 /// and whoever joined a workspace since gets its history from the beginning.
 /// </remarks>
-internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, MembershipMirror memberships, TimeProvider time)
+internal sealed class ManaReader(CursorCodec cursors, TableSchemas schemas, ScopeSignals signals, MembershipMirror memberships, TimeProvider time)
 {
     private const int PageSize = 1000;
     private const int TimeWidth = 27;
@@ -40,14 +41,14 @@ internal sealed class ManaReader(CursorCodec cursors, ScopeSignals signals, Memb
     {
         var (position, after) = Parse(session, app, since);
         var known = position is not null || after is not null;
-        var request = new PullRequest(app, position, collections, PageSize, after - Margin, known && !string.IsNullOrEmpty(notBy) ? notBy : null, bytes);
+        var request = new PullRequest(app, position, collections, PageSize, after - Margin, known && !string.IsNullOrEmpty(notBy) ? notBy : null, bytes, ById: true);
         if (await ChangeLog.Pull(session, request, ct) is not PullOutcome.Page page)
         {
             // The protocol has no word for a cursor of another history: everything once more is what a client merges without harm.
             (position, after) = (null, null);
-            page = (PullOutcome.Page)await ChangeLog.Pull(session, new PullRequest(app, null, collections, PageSize, Bytes: bytes), ct);
+            page = (PullOutcome.Page)await ChangeLog.Pull(session, new PullRequest(app, null, collections, PageSize, Bytes: bytes, ById: true), ct);
         }
-        return new ManaPage([.. page.Changes.Select(ManaChangeView.Of)], Cursor(session, app, since, position, after, page), page.HasMore, page.Scopes);
+        return new ManaPage([.. page.Changes.Select(change => ManaChangeView.Of(schemas.Upgrade(app, change)))], Cursor(session, app, since, position, after, page), page.HasMore, page.Scopes);
     }
 
     /// <summary>Events table by table. All but the last of a page carry the cursor from before it, so that a break loses nothing.</summary>

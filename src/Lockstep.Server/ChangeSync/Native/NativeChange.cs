@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Http;
 
 namespace Lockstep.Server.ChangeSync.Native;
@@ -7,12 +8,12 @@ namespace Lockstep.Server.ChangeSync.Native;
 /// <summary>A mutation of the wire as a change, or why it cannot be one.</summary>
 internal static class NativeChange
 {
-    public static NumberedChange Read(NativeMutation mutation, string app, string clientId)
+    public static NumberedChange Read(NativeMutation mutation, string app, string clientId, TableSchemas schemas)
     {
         var hash = Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(mutation, StrictJson.Options)).AsSpan(0, 16));
         try
         {
-            return new NumberedChange(mutation.Id, ToChange(mutation, app, clientId), hash, null);
+            return new NumberedChange(mutation.Id, ToChange(mutation, app, clientId, schemas), hash, null);
         }
         catch (UnusableException e)
         {
@@ -20,14 +21,15 @@ internal static class NativeChange
         }
     }
 
-    private static Change ToChange(NativeMutation mutation, string app, string clientId)
+    private static Change ToChange(NativeMutation mutation, string app, string clientId, TableSchemas schemas)
     {
         Require(Names.IsName(mutation.Table, Names.LongestTable), "invalid_table", $"table has 1 to {Names.LongestTable} characters and no NUL.");
         Require(Names.IsName(mutation.RecordId, Names.LongestRecordId), "invalid_record_id", $"recordId has 1 to {Names.LongestRecordId} characters and no NUL.");
         Require(mutation.SpaceId is null || JsonText.IsStorable(mutation.SpaceId), "unstorable_value", "spaceId holds a NUL or half a character.");
+        Require(mutation.FromSpaceId is null || JsonText.IsStorable(mutation.FromSpaceId), "unstorable_value", "fromSpaceId holds a NUL or half a character.");
         Require(mutation.Actor is null || JsonText.IsStorable(mutation.Actor.Value), "unstorable_value", "actor holds a NUL, half a character or an endless number.");
         Require(mutation.SchemaVersion is null or > 0, "invalid_schema_version", "schemaVersion is 1 or more.");
-        Require(mutation.SchemaVersion is null or <= Names.NewestSchema, "schema_too_new", $"This server knows schema versions up to {Names.NewestSchema}. Upgrade it before the clients.");
+        Require(mutation.SchemaVersion is not { } version || version <= schemas.NewestOf(app, mutation.Table), "schema_too_new", $"This server knows versions of the table up to {schemas.NewestOf(app, mutation.Table)}. Declare the new one before clients write it.");
         var op = mutation.Op switch
         {
             "insert" => ChangeOp.Insert,
@@ -37,12 +39,14 @@ internal static class NativeChange
         };
         var fields = mutation.Fields ?? new Dictionary<string, NativeField>();
         Require(op != ChangeOp.Delete || fields.Count == 0, "invalid_fields", "A delete has no fields.");
-        Require(op != ChangeOp.Update || fields.Count > 0, "invalid_fields", "An update has at least one field.");
+        Require(op == ChangeOp.Update || mutation.FromSpaceId is null, "invalid_op", "A record is moved by an update; fromSpaceId goes with nothing else.");
+        Require(op != ChangeOp.Update || fields.Count > 0 || mutation.FromSpaceId is not null, "invalid_fields", "An update has at least one field, or a fromSpaceId.");
         Require(fields.Count <= Names.MostFields, "invalid_fields", $"A change has {Names.MostFields} fields at most.");
         var change = new Change(app, mutation.Table, mutation.RecordId, op, clientId)
         {
             At = Time(mutation.At, "at", clientId),
             Scope = new Scope(mutation.SpaceId ?? ""),
+            FromSpace = mutation.FromSpaceId,
             MutationId = mutation.Id,
             Actor = mutation.Actor is { ValueKind: not JsonValueKind.Null } actor ? Text(actor, "actor") : null,
             SchemaVersion = mutation.SchemaVersion ?? 1,

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Microsoft.AspNetCore.Builder;
@@ -33,7 +34,7 @@ internal static class NativeEndpoints
     }
 
     private static async Task<Results<Ok<NativePushAnswer>, ProblemHttpResult>> Push(
-        string app, HttpRequest request, TenantSession session, ChangeLog log, CancellationToken ct)
+        string app, HttpRequest request, TenantSession session, ChangeLog log, TableSchemas schemas, CancellationToken ct)
     {
         NativePush push;
         try
@@ -47,7 +48,7 @@ internal static class NativeEndpoints
         }
         if (Faults(app, push) is { Any: true } faults)
             return Problems.Invalid(faults.All);
-        var mutations = push.Mutations.DistinctBy(mutation => mutation.Id).Select(mutation => NativeChange.Read(mutation, app, push.ClientId)).ToList();
+        var mutations = push.Mutations.DistinctBy(mutation => mutation.Id).Select(mutation => NativeChange.Read(mutation, app, push.ClientId, schemas)).ToList();
         if (mutations.Count == 0)
             return TypedResults.Ok(new NativePushAnswer([]));
         return await log.Push(session, app, push.ClientId, mutations, ct) switch

@@ -10,6 +10,7 @@ internal sealed record NativePush(string ClientId, IReadOnlyList<NativeMutation>
 /// <param name="Op">insert, update or delete.</param>
 /// <param name="At">When it was deleted, or written where a field has no time of its own; absent: when it arrives.</param>
 /// <param name="SpaceId">Absent: the caller's own data.</param>
+/// <param name="FromSpaceId">Moves the record: the space in which it is, empty for the caller's own data. With update alone.</param>
 internal sealed record NativeMutation(
     long Id,
     string Table,
@@ -19,7 +20,8 @@ internal sealed record NativeMutation(
     string? At = null,
     string? SpaceId = null,
     JsonElement? Actor = null,
-    int? SchemaVersion = null);
+    int? SchemaVersion = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? FromSpaceId = null);
 
 /// <param name="At">RFC 3339, with <c>-</c> and four hex digits where a clock counts within a millisecond.</param>
 internal sealed record NativeField(JsonElement Value, string? At = null);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy.Memberships;
@@ -8,7 +9,7 @@ using NodaTime;
 namespace Lockstep.Server.ChangeSync.Native;
 
 /// <summary>Pulls and streams of the native protocol.</summary>
-internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, MembershipMirror memberships, TimeProvider time)
+internal sealed class NativeReader(CursorCodec cursors, TableSchemas schemas, ScopeSignals signals, MembershipMirror memberships, TimeProvider time)
 {
 
     private static readonly Duration Heartbeat = Duration.FromSeconds(25);
@@ -33,7 +34,7 @@ internal sealed class NativeReader(CursorCodec cursors, ScopeSignals signals, Me
         }
         return await ChangeLog.Pull(session, new PullRequest(app, position, collections, limit, Bytes: bytes), ct) switch
         {
-            PullOutcome.Page page => (NativePullAnswer.Of(page, cursors.Write(page.Cursor, session.Caller.RequiredUser, binding)), page.Scopes, null),
+            PullOutcome.Page page => (NativePullAnswer.Of(page with { Changes = [.. page.Changes.Select(change => schemas.Upgrade(app, change))] }, cursors.Write(page.Cursor, session.Caller.RequiredUser, binding)), page.Scopes, null),
             PullOutcome.TooOld => (null, [], Problems.Of(410, "resync_required",
                 "What this cursor has not seen is no longer kept change by change. Pull without a cursor, then send what is unsent.")),
             _ => (null, [], Reset()),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Lockstep.Server.ChangeSync.Places;
 
 namespace Lockstep.Server.ChangeSync.Sealing;
 
@@ -16,7 +17,7 @@ internal static partial class SealedValues
     public const string Keys = "_space_keys";
 
     /// <summary>The space's own records are in plain: their tables begin so.</summary>
-    private const char OwnTable = '_';
+    public const char OwnTable = '_';
 
     /// <summary>Where the mana protocol says the space.</summary>
     private const string SpaceField = "spaceId";
@@ -37,7 +38,8 @@ internal static partial class SealedValues
                 : ChangeResult.Rejected("not_yours", $"Record '{change.RecordId}' of {change.Table} is somebody else's; its author or an admin of the space changes it.");
         foreach (var (name, field) in change.Fields)
         {
-            if (name == SpaceField)
+            // The server goes by these two; a sealed visibility hides nothing.
+            if (name == SpaceField || name == Visibility.Field && EpochOf(field.Json) is null)
                 continue;
             if (EpochOf(field.Json) is not { } written)
                 return ChangeResult.Rejected("plaintext_refused", $"The values of this space are sealed, and '{name}' is not. Seal it with the key of epoch {epoch}.");

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Lockstep.Server.ChangeSync.Native;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Microsoft.AspNetCore.Builder;
@@ -31,7 +32,7 @@ internal static class SnapshotEndpoint
             .Produces<SnapshotLine>(200, MediaType).ProducesProblem(400).ProducesProblem(409).ProducesProblem(422);
 
     private static async Task<Results<EmptyHttpResult, ProblemHttpResult>> Snapshot(
-        string app, string? collections, string? resume, TenantSession session, CursorCodec cursors, HttpContext context, CancellationToken ct)
+        string app, string? collections, string? resume, TenantSession session, CursorCodec cursors, TableSchemas schemas, HttpContext context, CancellationToken ct)
     {
         if (!Names.IsApp(app))
             return Problems.Invalid("app", "1 to 100 letters, digits, '.', '_' or '-'.");
@@ -64,7 +65,7 @@ internal static class SnapshotEndpoint
         }
         await using (body)
         {
-            await foreach (var (changes, after) in SnapshotReader.Pages(session, app, heads, tables, place, ct))
+            await foreach (var (changes, after) in SnapshotReader.Pages(session, schemas, app, heads, tables, place, ct))
                 await Write(body, new SnapshotLine(changes, after.After(cursor), null), ct);
             await Write(body, new SnapshotLine(null, null, cursor), ct);
         }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Lockstep.Server.ChangeSync.Native;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Postgres;
 using NodaTime;
 using Npgsql;
@@ -35,14 +36,14 @@ internal static class SnapshotReader
 
     /// <summary>(2)</summary>
     public static async IAsyncEnumerable<(IReadOnlyList<NativeChangeView> Changes, SnapshotPlace Place)> Pages(
-        TenantSession session, string app, SyncCursor cursor, string[]? collections, SnapshotPlace from, [EnumeratorCancellation] CancellationToken ct)
+        TenantSession session, TableSchemas schemas, string app, SyncCursor cursor, string[]? collections, SnapshotPlace from, [EnumeratorCancellation] CancellationToken ct)
     {
         foreach (var scope in cursor.Scopes.Keys.Order().SkipWhile(id => id.CompareTo(from.Scope) < 0))
         {
             var place = scope == from.Scope ? from : new SnapshotPlace(scope, "", "");
             while (true)
             {
-                var page = await Page(session, app, collections, place, ct);
+                var page = await Page(session, schemas, app, collections, place, ct);
                 if (page.Count == 0)
                     break;
                 place = new SnapshotPlace(scope, page[^1].Table, page[^1].RecordId);
@@ -51,7 +52,7 @@ internal static class SnapshotReader
         }
     }
 
-    private static Task<List<NativeChangeView>> Page(TenantSession session, string app, string[]? collections, SnapshotPlace after, CancellationToken ct) => session.Query(
+    private static Task<List<NativeChangeView>> Page(TenantSession session, TableSchemas schemas, string app, string[]? collections, SnapshotPlace after, CancellationToken ct) => session.Query(
         new Statement(
             """
             WITH k AS MATERIALIZED (
@@ -70,15 +71,15 @@ internal static class SnapshotReader
             WHERE  n.n = 1 OR n.total <= $7
             ORDER  BY n.n
             """,
-            after.Scope, app, after.Table, after.RecordId, collections, PageRows, PageBytes), Read, ct);
+            after.Scope, app, after.Table, after.RecordId, collections, PageRows, PageBytes), row => Read(row, schemas, app), ct);
 
-    private static NativeChangeView Read(NpgsqlDataReader row)
+    private static NativeChangeView Read(NpgsqlDataReader row, TableSchemas schemas, string app)
     {
         var state = StateText.Read(row.GetString(2), row.GetString(3), row.GetStringOrNull(4), row.GetStringOrNull(5));
         // Said only where the fields do not say it, as in the log.
         var bare = state.WrittenAt is { } written && state.Fields.Values.All(field => field.At < written);
-        return NativeChangeView.Of(new LoggedChange(
+        return NativeChangeView.Of(schemas.Upgrade(app, new LoggedChange(
             Guid.Empty, row.GetString(0), row.GetString(1), ChangeOp.Insert, bare ? state : state with { WrittenAt = null }, row.GetStringOrNull(6), null, null,
-            row.GetInt32(7), row.GetGuid(8), "", Instant.FromUnixTimeTicks(0)));
+            schemas.For(app, row.GetString(0)) is null ? row.GetInt32(7) : 1, row.GetGuid(8), "", Instant.FromUnixTimeTicks(0))));
     }
 }
