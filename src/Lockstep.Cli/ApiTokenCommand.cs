@@ -23,10 +23,11 @@ internal static class ApiTokenCommand
         var expires = new Option<int?>("--expires-in-days") { Description = "After so many days it is refused; left out it does not expire", HelpName = "DAYS" };
         var credentials = new Option<Guid[]>("--credential") { Description = "Reaches this credential only; several times", HelpName = "ID" };
         var providers = new Option<string[]>("--provider") { Description = "Reaches credentials of this provider only; several times", HelpName = "NAME" };
+        var json = SharedOptions.Json();
         var target = new Target();
         var command = new Command("create", "Make a token and print it: it is told this once.\n\nExample:\n  lockstep api-token create deploy --user you@example.com --scope credentials:reveal")
         {
-            name, scopes, workspace, expires, credentials, providers, target.Server, target.User, target.Directory,
+            name, scopes, workspace, expires, credentials, providers, json, target.Server, target.User, target.Directory,
         };
         command.SetAction(parsed => Terminal.Run(async ct =>
         {
@@ -42,7 +43,7 @@ internal static class ApiTokenCommand
             var (exit, answer) = await target.Send(parsed, HttpMethod.Post, "/v1/api-tokens", body, ct);
             if (answer is not null)
             {
-                Console.WriteLine(answer["token"]!.GetValue<string>());
+                Console.WriteLine(parsed.GetValue(json) ? answer.ToJsonString() : answer["token"]!.GetValue<string>());
                 Terminal.Note($"This is the only time it is shown. To revoke it: lockstep api-token revoke {answer["apiToken"]!["id"]!.GetValue<string>()}");
             }
             return exit;
@@ -79,16 +80,17 @@ internal static class ApiTokenCommand
     private static Command Revoke()
     {
         var id = new Argument<Guid>("id") { Description = "The token's id, as list prints it" };
+        var json = SharedOptions.Json();
         var target = new Target();
         var command = new Command("revoke", "Revoke a token for good. Other nodes notice within 30 seconds.\n\nExample:\n  lockstep api-token revoke 0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e --user you@example.com")
         {
-            id, target.Server, target.User, target.Directory,
+            id, json, target.Server, target.User, target.Directory,
         };
         command.SetAction(parsed => Terminal.Run(async ct =>
         {
             var (exit, answer) = await target.Send(parsed, HttpMethod.Delete, $"/v1/api-tokens/{parsed.GetValue(id)}", null, ct);
             if (answer is not null)
-                Console.WriteLine($"Revoked {parsed.GetValue(id)}.");
+                Terminal.Say(parsed.GetValue(json), $"Revoked {parsed.GetValue(id)}.", new { revoked = parsed.GetValue(id) });
             return exit;
         }));
         return command;

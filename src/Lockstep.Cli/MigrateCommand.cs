@@ -10,17 +10,17 @@ internal static class MigrateCommand
     {
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
+        var json = SharedOptions.Json();
         var command = new Command("migrate", "Bring the database to this program's version and stop.\n\nExample:\n  lockstep migrate --database postgres://admin@db.example.com/app")
         {
-            directory, database,
+            directory, database, json,
         };
         command.SetAction(parsed => Terminal.Run(async stop =>
         {
             var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
             await using var started = await DatabaseStart.Start(settings, Terminal.Note, stop);
-            foreach (var migration in started.Migrations)
-                Console.WriteLine($"applied {migration}");
-            Console.WriteLine(started.Migrations.Count == 0 ? "Nothing to do: the database is up to date." : "Done.");
+            var lines = started.Migrations.Select(migration => $"applied {migration}").Append(started.Migrations.Count == 0 ? "Nothing to do: the database is up to date." : "Done.");
+            Terminal.Say(parsed.GetValue(json), string.Join(Environment.NewLine, lines), new { applied = started.Migrations });
             return ExitCode.Done;
         }));
         return command;

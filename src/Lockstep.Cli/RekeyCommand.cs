@@ -31,7 +31,7 @@ internal static class RekeyCommand
         command.SetAction(parsed =>
         {
             if (parsed.GetValue(sql))
-                return SqlVaultCommand.Rekey(parsed.GetValue(directory), parsed.GetValue(database), parsed.GetValue(to), parsed.GetValue(dry));
+                return SqlVaultCommand.Rekey(parsed.GetValue(directory), parsed.GetValue(database), parsed.GetValue(to), parsed.GetValue(dry), parsed.GetValue(json));
             var asked = new Asked(
                 parsed.GetValue(dry), parsed.GetValue(dataKeys), parsed.GetValue(before), parsed.GetValue(lost), parsed.GetValue(yes), parsed.GetValue(json));
             return Terminal.OnWorkbench(parsed.GetValue(directory), parsed.GetValue(database), (bench, ct) => Run(bench.Get<KeyRotation>(), bench.Get<Renewal>(), asked, ct));

@@ -18,7 +18,7 @@ internal static class TenantCommands
         {
             var session = bench.Get<Database>().For(Caller.Service with { Actor = "operator" });
             return await bench.Get<CredentialVault>().RevokeAll(session, tenant, reason, ct) is { } revoked
-                ? $"Revoked {revoked} credentials of {tenant}."
+                ? new($"Revoked {revoked} credentials of {tenant}.", new { revoked })
                 : null;
         });
 
@@ -27,11 +27,11 @@ internal static class TenantCommands
         "Destroy the data keys of a user or a workspace, and with them every value they sealed. It cannot be undone; the audit stays.\n\nExample:\n  lockstep shred --workspace 0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e --yes",
         confirm: true,
         async (bench, tenant, reason, ct) => await bench.Get<KeyRotation>().Shred(tenant, reason, ct) is { } gone
-            ? $"Shredded {gone.Credentials} credentials and {gone.DataKeys} data keys of {tenant}. Backups still hold the wrapped keys: they open only with the master keys of that time."
+            ? new($"Shredded {gone.Credentials} credentials and {gone.DataKeys} data keys of {tenant}. Backups still hold the wrapped keys: they open only with the master keys of that time.", gone)
             : null);
 
     /// <param name="work">Says what was done; null: there is no such tenant.</param>
-    private static Command Create(string name, string description, bool confirm, Func<Workbench, Tenant, string, CancellationToken, Task<string?>> work)
+    private static Command Create(string name, string description, bool confirm, Func<Workbench, Tenant, string, CancellationToken, Task<Said?>> work)
     {
         var user = new Option<string?>("--user") { Description = UserOption.Description, HelpName = "ID or EMAIL" };
         var workspace = new Option<string?>("--workspace") { Description = "The workspace's id", HelpName = "ID" };
@@ -39,7 +39,8 @@ internal static class TenantCommands
         var yes = new Option<bool>("--yes") { Description = "Do not ask" };
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
-        var command = new Command(name, description) { user, workspace, reason, directory, database };
+        var json = SharedOptions.Json();
+        var command = new Command(name, description) { user, workspace, reason, directory, database, json };
         if (confirm)
             command.Options.Add(yes);
         command.Validators.Add(result =>
@@ -58,7 +59,7 @@ internal static class TenantCommands
                 return ExitCode.Failed;
             if (await work(bench, tenant, parsed.GetValue(reason)!, ct) is { } done)
             {
-                Console.WriteLine(done);
+                Terminal.Say(parsed.GetValue(json), done.Text, done.Value);
                 return ExitCode.Done;
             }
             Terminal.Error(parsed.GetValue(user) is { } unknown ? UserOption.Unknown(unknown) : $"There is no {tenant}.");
@@ -66,6 +67,9 @@ internal static class TenantCommands
         }));
         return command;
     }
+
+    /// <summary>What was done, for people and for programs.</summary>
+    private sealed record Said(string Text, object Value);
 
     private static bool Confirmed(Tenant tenant)
     {

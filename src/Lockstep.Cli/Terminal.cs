@@ -1,8 +1,10 @@
 using System.Data.Common;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Lockstep.Server;
 using Lockstep.Server.Hosting;
+using Lockstep.Server.Http;
 
 namespace Lockstep.Cli;
 
@@ -53,6 +55,9 @@ internal static class Terminal
     public static Action<long, long> Progress(string what) => Console.IsErrorRedirected
         ? static (_, _) => { }
     : (done, all) => Console.Error.Write(done >= all ? $"\r\u001b[K" : $"\r\u001b[K{done} of {all} {what}");
+
+    /// <summary>The result of a command: a sentence for people, JSON for programs.</summary>
+    public static void Say(bool json, string text, object value) => Console.WriteLine(json ? JsonSerializer.Serialize(value, StrictJson.Options) : text);
 
     public static void Note(string text) => Console.Error.WriteLine(text);
 

@@ -19,16 +19,17 @@ internal static partial class TokenCommand
         role.AcceptOnlyFromAmong("authenticated", "service_role");
         var ttl = new Option<string>("--ttl") { Description = "How long it is valid: 90s, 15m, 1h, 30d", HelpName = "TIME", DefaultValueFactory = _ => "1h" };
         var directory = SharedOptions.DataDirectory();
+        var json = SharedOptions.Json();
         var command = new Command("token", "Print a JWT for a user; the user exists from its first request on.\n\nExample:\n  TOKEN=$(lockstep token --user you@example.com)")
         {
-            user, role, ttl, directory,
+            user, role, ttl, directory, json,
         };
         command.SetAction(parsed => Terminal.Run(_ => Task.FromResult(
-            Print(parsed.GetValue(user)!, parsed.GetValue(role)!, parsed.GetValue(ttl)!, parsed.GetValue(directory)))));
+            Print(parsed.GetValue(user)!, parsed.GetValue(role)!, parsed.GetValue(ttl)!, parsed.GetValue(directory), parsed.GetValue(json)))));
         return command;
     }
 
-    private static int Print(string user, string role, string ttl, string? directory)
+    private static int Print(string user, string role, string ttl, string? directory, bool json)
     {
         if (Parse(ttl) is not { } duration)
         {
@@ -43,7 +44,9 @@ internal static partial class TokenCommand
         var jwt = Settings.LoadTokenSettings(directory, Environment.GetEnvironmentVariable);
         // The operator who holds the secret vouches for the address.
         var email = user.Contains('@', StringComparison.Ordinal) ? user : null;
-        Console.WriteLine(new JwtIssuer(jwt, TimeProvider.System).Issue(user, email, role, duration, emailVerified: email is not null));
+        var expires = SystemClock.Instance.GetCurrentInstant() + duration;
+        var token = new JwtIssuer(jwt, TimeProvider.System).Issue(user, email, role, duration, emailVerified: email is not null);
+        Terminal.Say(json, token, new { token, role, expiresAt = expires });
         return ExitCode.Done;
     }
 

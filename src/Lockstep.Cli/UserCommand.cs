@@ -17,9 +17,10 @@ internal static class UserCommand
         var email = new Argument<string>("email") { Description = "The address to sign in with" };
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
+        var json = SharedOptions.Json();
         var command = new Command("create", "Make a local account; the password is read from standard input.\n\nExample:\n  lockstep user create you@example.com < password.txt")
         {
-            email, directory, database,
+            email, directory, database, json,
         };
         command.SetAction(parsed => WithDatabase(parsed.GetValue(directory), parsed.GetValue(database), async (started, ct) =>
         {
@@ -27,7 +28,7 @@ internal static class UserCommand
             switch (await new LocalAccounts(started.Database).Create(parsed.GetValue(email)!, password, ct))
             {
                 case AccountOutcome.Created(var user):
-                    Console.WriteLine(user);
+                    Terminal.Say(parsed.GetValue(json), user.ToString(), new { id = user.Value });
                     return ExitCode.Done;
                 case AccountOutcome.Refused(var why):
                     Terminal.Error(why);
@@ -44,9 +45,10 @@ internal static class UserCommand
         var user = new Argument<string>("id") { Description = UserOption.Description };
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
+        var json = SharedOptions.Json();
         var command = new Command("delete", "Delete a user and everything the user owns, data keys too. It cannot be undone; the audit keeps the ids.\n\nExample:\n  lockstep user delete 0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e")
         {
-            user, directory, database,
+            user, directory, database, json,
         };
         command.SetAction(parsed => WithDatabase(parsed.GetValue(directory), parsed.GetValue(database), async (started, ct) =>
         {
@@ -54,7 +56,7 @@ internal static class UserCommand
             var answer = await WorkspaceDirectory.DeleteUser(started.Database.For(Caller.Service), id, ct);
             if (answer == "deleted")
             {
-                Console.WriteLine($"Deleted {id}.");
+                Terminal.Say(parsed.GetValue(json), $"Deleted {id}.", new { deleted = id });
                 return ExitCode.Done;
             }
             Terminal.Error(answer == "last_owner"

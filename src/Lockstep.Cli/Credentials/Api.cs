@@ -16,14 +16,15 @@ internal sealed class Api : IDisposable
 
     private readonly HttpMessageInvoker http = new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10) });
     private readonly Uri server;
-    private readonly string token;
+    private readonly string? token;
 
-    private Api(Uri server, string token) => (this.server, this.token) = (server, token);
+    private Api(Uri server, string? token) => (this.server, this.token) = (server, token);
 
     /// <param name="user">Signs a token of this user with the installation's secret; null takes LOCKSTEP_TOKEN.</param>
     /// <param name="service">Signs one of the service role.</param>
+    /// <param name="anonymous">For what anybody may ask: a token is sent where there is one, and need not be.</param>
     /// <exception cref="StartRefusedException">There is no token, or the address is none.</exception>
-    public static Api Open(string? url, string? user, bool service, string? dataDirectory)
+    public static Api Open(string? url, string? user, bool service, string? dataDirectory, bool anonymous = false)
     {
         var address = url ?? Environment.GetEnvironmentVariable("LOCKSTEP_URL") ?? ServeOptions.DefaultUrl;
         if (!Uri.TryCreate(address, UriKind.Absolute, out var server) || server.Scheme is not ("http" or "https"))
@@ -31,6 +32,7 @@ internal sealed class Api : IDisposable
         if (user is null && !service)
             return new Api(server, Environment.GetEnvironmentVariable("LOCKSTEP_TOKEN") is { Length: > 0 } given
                 ? given
+                : anonymous ? null
                 : throw new StartRefusedException("Say who asks: --user you@example.com (or --service) where the token secret is, or LOCKSTEP_TOKEN."));
         var jwt = Settings.LoadTokenSettings(dataDirectory, Environment.GetEnvironmentVariable);
         var subject = user ?? "lockstep-cli";
@@ -76,7 +78,31 @@ internal sealed class Api : IDisposable
         HttpMethod method, string path, HttpContent? content, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken limited, CancellationToken ct)
     {
         using var request = new HttpRequestMessage(method, new Uri(server, path)) { Content = content };
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return await Send(request, read, limited, ct);
+    }
+
+    /// <summary>A request as it stands, with the token of who asks; without a bound of time.</summary>
+    /// <param name="read">Gets the answer, whatever its status.</param>
+    /// <exception cref="ApiRefusedException">Nothing answers.</exception>
+    public Task<T> Exchange<T>(HttpRequestMessage request, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken ct)
+    {
+        request.RequestUri = new Uri(server, request.RequestUri!);
+        return Send(request, read, ct, ct);
+    }
+
+    /// <summary>What the exit tells of an answer.</summary>
+    public static int ExitOf(HttpStatusCode status) => status switch
+    {
+        >= HttpStatusCode.OK and < HttpStatusCode.BadRequest => ExitCode.Done,
+        HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => ExitCode.NotAllowed,
+        HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout => ExitCode.Unreachable,
+        _ => ExitCode.Failed,
+    };
+
+    private async Task<T> Send<T>(HttpRequestMessage request, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken limited, CancellationToken ct)
+    {
+        if (token is not null)
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         try
         {
             using var answer = await http.SendAsync(request, limited);
@@ -112,12 +138,7 @@ internal sealed class Api : IDisposable
         var code = problem?["code"]?.GetValue<string>();
         var detail = problem?["detail"]?.GetValue<string>() ?? $"The server answered {(int)status}, and not as Lockstep does. Is --url right?";
         return new ApiRefusedException(
-            status switch
-            {
-                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => ExitCode.NotAllowed,
-                HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout => ExitCode.Unreachable,
-                _ => ExitCode.Failed,
-            },
+            ExitOf(status),
             code is null ? detail : $"{detail} ({code})");
     }
 }

@@ -12,7 +12,17 @@ internal sealed class Call(Api api, ParseResult parsed, bool json)
     public bool AsJson => json;
 
     /// <param name="symbols">Options and arguments of its own.</param>
-    public static Command Create(string name, string description, string example, Symbol[] symbols, Func<Call, CancellationToken, Task> work)
+    public static Command Create(string name, string description, string example, Symbol[] symbols, Func<Call, CancellationToken, Task> work) =>
+        Create(name, description, example, symbols, anonymous: null, async (call, ct) =>
+        {
+            await work(call, ct);
+            return ExitCode.Done;
+        });
+
+    /// <param name="anonymous">Whether it is something that anybody may ask.</param>
+    /// <param name="work">Gives the exit code.</param>
+    public static Command Create(
+        string name, string description, string example, Symbol[] symbols, Func<ParseResult, bool>? anonymous, Func<Call, CancellationToken, Task<int>> work)
     {
         var url = new Option<string?>("--url") { HelpName = "URL", Description = "The server (default http://127.0.0.1:5080). Also LOCKSTEP_URL" };
         var user = new Option<string?>("--user") { HelpName = "EMAIL", Description = "Ask as this user, with a token signed here; else LOCKSTEP_TOKEN is sent" };
@@ -33,9 +43,8 @@ internal sealed class Call(Api api, ParseResult parsed, bool json)
         {
             try
             {
-                using var api = Api.Open(parsed.GetValue(url), parsed.GetValue(user), parsed.GetValue(service), parsed.GetValue(directory));
-                await work(new Call(api, parsed, parsed.GetValue(asJson)), stop);
-                return ExitCode.Done;
+                using var api = Api.Open(parsed.GetValue(url), parsed.GetValue(user), parsed.GetValue(service), parsed.GetValue(directory), anonymous?.Invoke(parsed) == true);
+                return await work(new Call(api, parsed, parsed.GetValue(asJson)), stop);
             }
             catch (ApiRefusedException e)
             {
@@ -51,6 +60,9 @@ internal sealed class Call(Api api, ParseResult parsed, bool json)
     public T? Value<T>(Argument<T> argument) => parsed.GetValue(argument);
 
     public Task<JsonNode> Send(HttpMethod method, string path, byte[]? body, CancellationToken ct) => api.Call(method, path, body, ct);
+
+    /// <inheritdoc cref="Api.Exchange"/>
+    public Task<T> Exchange<T>(HttpRequestMessage request, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken ct) => api.Exchange(request, read, ct);
 
     /// <summary>An answer of any length, as it comes.</summary>
     public Task Fetch(string path, Stream to, CancellationToken ct) => api.Fetch(path, to, ct);

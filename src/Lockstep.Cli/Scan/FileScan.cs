@@ -6,8 +6,9 @@ namespace Lockstep.Cli;
 /// <summary>Looks through files: JSON by its paths, everything else by its lines.</summary>
 internal static class FileScan
 {
+    /// <param name="tell">Where, and of which kind.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> Run(IReadOnlyList<string> files, CancellationToken ct)
+    public static async Task<int> Run(IReadOnlyList<string> files, Action<string, string> tell, CancellationToken ct)
     {
         var found = 0;
         var failed = false;
@@ -18,7 +19,7 @@ internal static class FileScan
                 var text = file == "-" ? await Console.In.ReadToEndAsync(ct) : await File.ReadAllTextAsync(file, ct);
                 foreach (var (place, kind) in Of(text))
                 {
-                    Console.WriteLine($"{file}:{place}: {kind}");
+                    tell($"{file}:{place}", kind);
                     found++;
                 }
             }

@@ -11,6 +11,7 @@ internal static class ScanCommand
         var files = new Argument<string[]>("FILE") { Description = "Files, JSON or any text; - reads standard input", Arity = ArgumentArity.ZeroOrMore };
         var tables = new Option<bool>("--tables") { Description = "Look through the tables of the database instead, as the login of --database" };
         var schemas = new Option<string[]>("--schema") { Description = "Which schemas --tables looks through (default lockstep)", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => ["lockstep"] };
+        var json = new Option<bool>("--json") { Description = "One JSON line a finding: place, kind" };
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
         var command = new Command(
@@ -26,10 +27,11 @@ internal static class ScanCommand
               config.json: smtp.password: generic secret
             """)
         {
-            files, tables, schemas, directory, database,
+            files, tables, schemas, json, directory, database,
         };
         command.SetAction(parsed => Terminal.Run(async stop =>
         {
+            void Tell(string place, string kind) => Terminal.Say(parsed.GetValue(json), $"{place}: {kind}", new { place, kind });
             var named = parsed.GetValue(files)!;
             if (named.Length > 0 == parsed.GetValue(tables))
             {
@@ -37,10 +39,10 @@ internal static class ScanCommand
                 return ExitCode.Usage;
             }
             if (named.Length > 0)
-                return await FileScan.Run(named, stop);
+                return await FileScan.Run(named, Tell, stop);
             var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
             await using var maintenance = await MaintenanceConnection.Open(settings, Terminal.Note, stop);
-            return await TableScan.Run(maintenance, parsed.GetValue(schemas)!, Console.WriteLine, stop);
+            return await TableScan.Run(maintenance, parsed.GetValue(schemas)!, Tell, stop);
         }));
         return command;
     }

@@ -17,7 +17,7 @@ internal static class TableScan
     private static readonly string[] Own = ["lockstep", "vault", "lockstep_vault", "auth"];
 
     /// <returns>The exit code.</returns>
-    public static async Task<int> Run(MaintenanceConnection maintenance, IReadOnlyList<string> schemas, Action<string> tell, CancellationToken ct)
+    public static async Task<int> Run(MaintenanceConnection maintenance, IReadOnlyList<string> schemas, Action<string, string> tell, CancellationToken ct)
     {
         var found = 0;
         var rows = 0L;
@@ -32,7 +32,7 @@ internal static class TableScan
                     rows++;
                     foreach (var finding in Findings(content))
                     {
-                        tell($"{table} {Shown(id)}: {finding.Path}: {finding.Words}");
+                        tell($"{table} {Shown(id)}: {finding.Path}", finding.Words);
                         found++;
                     }
                 }

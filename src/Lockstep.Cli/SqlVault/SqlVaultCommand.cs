@@ -19,6 +19,7 @@ internal static class SqlVaultCommand
         to.AcceptOnlyFromAmong("file", "setting");
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
+        var json = SharedOptions.Json();
         var command = new Command(
             name,
             """
@@ -32,23 +33,24 @@ internal static class SqlVaultCommand
               lockstep sql-vault rekey --new-key --prune
             """)
         {
-            newKey, prune, to, directory, database,
+            newKey, prune, to, json, directory, database,
         };
-        command.SetAction(parsed => With(parsed.GetValue(directory), parsed.GetValue(database), (vault, ct) =>
+        command.SetAction(parsed => With(parsed.GetValue(directory), parsed.GetValue(database), parsed.GetValue(json), (vault, ct) =>
             vault.Rekey(parsed.GetValue(to), parsed.GetValue(newKey), parsed.GetValue(prune), ct)));
         return command;
     }
 
     /// <summary><c>lockstep rekey --sql</c>: the same under the name of the other one.</summary>
-    public static Task<int> Rekey(string? directory, string? database, string? to, bool dryRun) =>
-        With(directory, database, (vault, ct) => dryRun ? vault.Status(ct) : vault.Rekey(to, newKey: false, prune: false, ct));
+    public static Task<int> Rekey(string? directory, string? database, string? to, bool dryRun, bool json) =>
+        With(directory, database, json, (vault, ct) => dryRun ? vault.Status(ct) : vault.Rekey(to, newKey: false, prune: false, ct));
 
     private static Command Status()
     {
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
-        var command = new Command("status", "How many secrets there are, by the fingerprint of their key, and which keys are at hand.") { directory, database };
-        command.SetAction(parsed => With(parsed.GetValue(directory), parsed.GetValue(database), (vault, ct) => vault.Status(ct)));
+        var json = SharedOptions.Json();
+        var command = new Command("status", "How many secrets there are, by the fingerprint of their key, and which keys are at hand.") { json, directory, database };
+        command.SetAction(parsed => With(parsed.GetValue(directory), parsed.GetValue(database), parsed.GetValue(json), (vault, ct) => vault.Status(ct)));
         return command;
     }
 
@@ -56,6 +58,7 @@ internal static class SqlVaultCommand
     {
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
+        var json = SharedOptions.Json();
         var command = new Command(
             "gaps",
             """
@@ -63,17 +66,17 @@ internal static class SqlVaultCommand
             (up to 32 numbers), or a superuser deleted rows. The lines "vault access" of the server's log tell which. Exit code 5 when there are any.
             """)
         {
-            directory, database,
+            json, directory, database,
         };
-        command.SetAction(parsed => With(parsed.GetValue(directory), parsed.GetValue(database), (vault, ct) => vault.Gaps(ct)));
+        command.SetAction(parsed => With(parsed.GetValue(directory), parsed.GetValue(database), parsed.GetValue(json), (vault, ct) => vault.Gaps(ct)));
         return command;
     }
 
-    private static Task<int> With(string? directory, string? database, Func<SqlVaultMaintenance, CancellationToken, Task<int>> work) => Terminal.Run(async stop =>
+    private static Task<int> With(string? directory, string? database, bool json, Func<SqlVaultMaintenance, CancellationToken, Task<int>> work) => Terminal.Run(async stop =>
     {
         var settings = Settings.Load(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
         await using var maintenance = await MaintenanceConnection.Open(settings, Terminal.Note, stop);
         await maintenance.As(owner: true, stop);
-        return await work(new SqlVaultMaintenance(maintenance, settings), stop);
+        return await work(new SqlVaultMaintenance(maintenance, settings, json), stop);
     });
 }

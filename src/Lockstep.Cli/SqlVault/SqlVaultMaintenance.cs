@@ -8,7 +8,7 @@ using Npgsql;
 namespace Lockstep.Cli;
 
 /// <summary>The work of <see cref="SqlVaultCommand"/>, on a connection that works as the owner.</summary>
-internal sealed class SqlVaultMaintenance(MaintenanceConnection maintenance, Settings settings)
+internal sealed class SqlVaultMaintenance(MaintenanceConnection maintenance, Settings settings, bool json)
 {
     /// <summary>Short transactions: a reader waits for one of them at most.</summary>
     private const int BatchSize = 200;
@@ -18,21 +18,27 @@ internal sealed class SqlVaultMaintenance(MaintenanceConnection maintenance, Set
     public async Task<int> Status(CancellationToken ct)
     {
         var (secrets, byKey, keys) = await State(ct);
-        Console.WriteLine($"{secrets} secrets");
-        foreach (var (fingerprint, count) in byKey)
-            Console.WriteLine($"  {fingerprint}  {count}{(keys.Any(key => key.Fingerprint == fingerprint) ? "" : "  LOCKED: this key is not here")}");
-        foreach (var (source, fingerprint) in keys)
-            Console.WriteLine($"key {fingerprint} from the {source}");
+        List<string> lines = [$"{secrets} secrets"];
+        lines.AddRange(byKey.Select(one => $"  {one.Key}  {one.Value}{(IsHere(one.Key) ? "" : "  LOCKED: this key is not here")}"));
+        lines.AddRange(keys.Select(key => $"key {key.Fingerprint} from the {key.Source}"));
         if (keys.Count == 0)
-            Console.WriteLine("no key: the SQL vault is LOCKED");
+            lines.Add("no key: the SQL vault is LOCKED");
+        Terminal.Say(json, string.Join(Environment.NewLine, lines), new
+        {
+            secrets,
+            byKey = byKey.Select(one => new { fingerprint = one.Key, secrets = one.Value, atHand = IsHere(one.Key) }),
+            keys = keys.Select(key => new { key.Fingerprint, key.Source }),
+        });
         return ExitCode.Done;
+
+        bool IsHere(string fingerprint) => keys.Any(key => key.Fingerprint == fingerprint);
     }
 
     public async Task<int> Gaps(CancellationToken ct)
     {
         var gaps = await Read(new Statement("SELECT g.first, g.last FROM lockstep.vault_access_gaps() g"), row => (row.GetInt64(0), row.GetInt64(1)), ct);
         foreach (var (first, last) in gaps)
-            Console.WriteLine(first == last ? $"{first}" : $"{first}-{last}");
+            Terminal.Say(json, first == last ? $"{first}" : $"{first}-{last}", new { first, last });
         Terminal.Note(gaps.Count == 0 ? "Every retrieve has its row." : $"{gaps.Sum(gap => gap.Item2 - gap.Item1 + 1)} retrieves have no row.");
         return gaps.Count == 0 ? ExitCode.Done : ExitCode.Found;
     }
@@ -46,7 +52,7 @@ internal sealed class SqlVaultMaintenance(MaintenanceConnection maintenance, Set
         if (newKey)
             file!.Prepend();
         var (resealed, failed) = await Reseal(to, ct);
-        Console.WriteLine($"{resealed} secrets are sealed anew.");
+        Terminal.Say(json, $"{resealed} secrets are sealed anew.", new { resealed, failed });
         foreach (var id in failed)
             Terminal.Error($"{id} could not be opened: its key is not here, or its row was changed.");
         if (failed.Count > 0)

@@ -1,0 +1,96 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Lockstep.Cli;
+using Lockstep.Server.Tenancy.Jwt;
+using Lockstep.Tests.Support;
+using Shouldly;
+using Xunit;
+
+namespace Lockstep.Tests.Cli;
+
+public sealed class CommandsTests(LockstepApp app) : IClassFixture<LockstepApp>
+{
+    /// <summary>What they print is JSON in any case, or is the server's log, or a script for a shell.</summary>
+    private static readonly string[] WithoutJson = ["serve", "completion", "ics expand", "audit checkpoint", "audit export"];
+
+    [Fact]
+    public void Every_command_that_says_a_result_says_it_as_JSON_too()
+    {
+        var without = Leaves(Commands.Create(), "").Where(leaf => leaf.Command.Options.All(option => option.Name != "--json")).Select(leaf => leaf.Name);
+        without.ShouldBe(WithoutJson, ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task The_exit_codes_stand_in_the_help()
+    {
+        var help = await Run(null, "--help");
+        foreach (var code in new[] { "0 done", "1 failed", "2 wrong usage", "3 not allowed", "4 not reachable", "5 a search found something" })
+            help.Output.ShouldContain(code);
+    }
+
+    [Fact]
+    public async Task Every_call_of_the_API_can_be_made_with_the_sign_in_of_the_commands()
+    {
+        var listed = JsonNode.Parse((await Run(null, "api", "--json")).Output)!.AsArray().Select(one => $"{one!.Text("method")} {one!.Text("path")}").ToList();
+        var document = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "openapi.json"), TestContext.Current.CancellationToken))!;
+        var documented = document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(method => $"{method.Key.ToUpperInvariant()} {path.Key}")).ToList();
+        listed.ShouldBe(documented, ignoreOrder: true);
+
+        (await Run("""{"name":"By the shell"}""", "api", "post", "/v1/workspaces", "--input", "-")).Exit.ShouldBe(0);
+        var workspaces = JsonNode.Parse((await Run(null, "api", "GET", "/v1/workspaces", "--json")).Output)!;
+        workspaces["items"]!.AsArray().Select(one => one!.Text("name")).ShouldContain("By the shell");
+        var missing = await Run(null, "api", "GET", $"/v1/integrations/{Guid.CreateVersion7()}");
+        (missing.Exit, JsonNode.Parse(missing.Output)!.Text("code")).ShouldBe((1, "not_found"));
+        (await Run(null, "api", "DELETE", $"/v1/workspaces/{workspaces["items"]![0]!.Text("id")}")).Exit.ShouldBe(0);
+        (await Run(null, "api", "GET", "/v1/export", "--on-behalf-of", "x")).Exit.ShouldBe(0);
+        (await Run(null, "api", "FETCH", "/v1/workspaces")).Exit.ShouldBe(2);
+        (await Run(null, "api", "GET", "v1/workspaces")).Exit.ShouldBe(2);
+        (await Run(null, "api", "POST", "/v1/workspaces", "--data", "{}", "--input", "-")).Exit.ShouldBe(2);
+        (await Run(null, [new("LOCKSTEP_TOKEN", "no token")], "api", "GET", "/v1/workspaces")).Exit.ShouldBe(3);
+        (await Run(null, "api", "GET", "/v1/workspaces", "--url", "http://127.0.0.1:1")).Exit.ShouldBe(4);
+    }
+
+    [Theory]
+    [InlineData("au", "audit")]
+    [InlineData("audit ", "verify")]
+    [InlineData("credentials st", "store")]
+    [InlineData("serve --u", "--urls")]
+    [InlineData("completion ", "zsh")]
+    public async Task The_shell_is_told_what_fits(string line, string expected) =>
+        (await Run(null, $"[suggest:{line.Length}]", line)).Output.Split('\n').ShouldContain(expected);
+
+    [Fact]
+    public async Task Bash_completes_by_the_script_that_is_printed()
+    {
+        var script = (await Run(null, "completion", "bash")).Output;
+        var program = Path.Combine(AppContext.BaseDirectory, "lockstep.dll");
+        var dotnet = Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
+        var test = $$"""
+            lockstep() { "{{dotnet}}" "{{program}}" "$@"; }
+            {{script}}
+            COMP_LINE='lockstep user cr'; COMP_POINT=${#COMP_LINE}; COMP_WORDS=(lockstep user cr); COMP_CWORD=2
+            _lockstep; echo "${COMPREPLY[@]}"
+            """;
+        using var bash = Process.Start(new ProcessStartInfo("bash", ["-c", test]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var said = await bash.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        said.Trim().ShouldBe("create", await bash.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken));
+        foreach (var shell in new[] { "zsh", "fish" })
+            (await Run(null, "completion", shell)).Output.ShouldContain("suggest:");
+    }
+
+    private static IEnumerable<(string Name, Command Command)> Leaves(Command command, string path) => command.Subcommands.Count == 0
+        ? [(path, command)]
+        : command.Subcommands.SelectMany(one => Leaves(one, path.Length == 0 ? one.Name : $"{path} {one.Name}"));
+
+    private Task<(int Exit, string Output)> Run(string? input, params string[] arguments) => Run(input, [], arguments);
+
+    private async Task<(int Exit, string Output)> Run(string? input, KeyValuePair<string, string>[] environment, params string[] arguments)
+    {
+        var settings = new Dictionary<string, string> { ["LOCKSTEP_URL"] = app.Url.ToString(), ["LOCKSTEP_TOKEN"] = app.Token("shell", JwtClaims.Authenticated) };
+        foreach (var (name, value) in environment)
+            settings[name] = value;
+        await using var program = await LockstepProcess.RunAsync(settings, input, arguments);
+        return (await program.Ended, program.Output);
+    }
+}
