@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Lockstep.Crypto;
+using Lockstep.Crypto.Transit;
 using Lockstep.Server;
 using Lockstep.Server.Hosting;
 using Lockstep.Server.Hosting.Adoption;
@@ -37,10 +38,11 @@ internal static class AdoptionCommand
         command.SetAction(parsed => Terminal.Run(async stop =>
         {
             var map = AdoptionMap.Load(parsed.GetValue(file)!.FullName);
-            var keys = ReadKeys(map);
+            var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
+            using var http = new HttpMessageInvoker(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
+            var keys = ReadKeys(map, settings, http);
             try
             {
-                var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
                 await using var maintenance = await MaintenanceConnection.Open(settings, Terminal.Note, stop);
                 await using var bench = await Workbench.Open(settings, Terminal.Note, stop);
                 if (bench.Get<CredentialVault>().Locked)
@@ -79,19 +81,26 @@ internal static class AdoptionCommand
                 : "Keep the source, correct those rows and run this again.");
     }
 
-    private static Dictionary<string, Secret> ReadKeys(AdoptionMap map)
+    private static Dictionary<string, OldKey> ReadKeys(AdoptionMap map, Settings settings, HttpMessageInvoker http)
     {
-        var keys = new Dictionary<string, Secret>(StringComparer.Ordinal);
+        var keys = new Dictionary<string, OldKey>(StringComparer.Ordinal);
         foreach (var (name, place) in map.Keys ?? new Dictionary<string, string>())
         {
+            if (place.StartsWith("transit:", StringComparison.Ordinal))
+            {
+                keys[name] = settings.KeyProviders.Transit is { } transit
+                    ? new OldKey.Transit(new TransitOldValues(transit, http, TimeProvider.System), place["transit:".Length..])
+                    : throw new StartRefusedException($"The key '{name}' of the mapping is Transit's. Say where that is: LOCKSTEP_TRANSIT_ADDR and a login, as the server has them.");
+                continue;
+            }
             var text = place.Split(':', 2) switch
             {
                 ["env", var variable] => Environment.GetEnvironmentVariable(variable),
                 ["file", var path] => File.ReadAllText(path),
-                _ => throw new StartRefusedException($"The key '{name}' of the mapping is given by env:NAME or file:PATH; a key itself does not belong into the mapping."),
+                _ => throw new StartRefusedException($"The key '{name}' of the mapping is given by env:NAME, file:PATH or transit:NAME; a key itself does not belong into the mapping."),
             };
             keys[name] = string.IsNullOrWhiteSpace(text) ? throw new StartRefusedException($"The key '{name}' of the mapping is empty: {place}.")
-                : OldBlob.ReadKey(text) ?? throw new StartRefusedException($"The key '{name}' of the mapping is no key of 32 bytes in base64 or hexadecimal: {place}.");
+                : OldBlob.ReadKey(text) is { } key ? new OldKey.Local(key) : throw new StartRefusedException($"The key '{name}' of the mapping is no key of 32 bytes in base64 or hexadecimal: {place}.");
         }
         return keys;
     }

@@ -42,7 +42,9 @@ internal static class TransitItems
 
     private static void Write(Utf8JsonWriter json, TransitInput input)
     {
-        json.WriteBase64String("context", input.Context);
+        // A key that is not derived takes none.
+        if (input.Context.Length > 0)
+            json.WriteBase64String("context", input.Context);
         if (input.Plaintext is { } plaintext)
             json.WriteBase64String("plaintext", plaintext);
         if (input.Ciphertext is { } ciphertext)

@@ -1,4 +1,3 @@
-using Lockstep.Crypto;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault;
 
@@ -8,7 +7,7 @@ namespace Lockstep.Server.Hosting.Adoption;
 internal sealed record AdoptedCredential(CredentialId Id, Caller Caller, NewCredential Credential)
 {
     /// <exception cref="FormatException">Says what is wrong, and never repeats a value.</exception>
-    public static AdoptedCredential Read(SourceRow row, CredentialSource source, Secret? key)
+    public static async Task<AdoptedCredential> Read(SourceRow row, CredentialSource source, OldKey? key, CancellationToken ct)
     {
         var columns = source.Columns;
         var type = source.Type;
@@ -22,7 +21,7 @@ internal sealed record AdoptedCredential(CredentialId Id, Caller Caller, NewCred
                 row.Text(columns.Name),
                 row.Optional(columns.Provider) ?? source.Provider,
                 type,
-                row.Value(columns.Value, key),
+                await row.Value(columns.Value, key, columns.Context, ct),
                 workspace is null ? CredentialScope.USER : CredentialScope.WORKSPACE,
                 workspace is { } id ? new WorkspaceId(id) : null,
                 row.Optional(columns.Description)));

@@ -18,7 +18,7 @@ namespace Lockstep.Server.Hosting.Adoption;
 /// Broken off, it is run again: what has been stored is there already.
 /// </remarks>
 /// <param name="connection">The migrator's login, which may read the sources.</param>
-internal sealed class Adoption(NpgsqlConnection connection, AdoptionMap map, Workbench bench, IReadOnlyDictionary<string, Secret> keys)
+internal sealed class Adoption(NpgsqlConnection connection, AdoptionMap map, Workbench bench, IReadOnlyDictionary<string, OldKey> keys)
 {
     private readonly IntegrationAdoption integrations = new(bench);
     private readonly List<BadRow> bad = [];
@@ -50,7 +50,7 @@ internal sealed class Adoption(NpgsqlConnection connection, AdoptionMap map, Wor
         foreach (var source in map.Credentials ?? [])
             await EachRow(source.Table, source.Columns.Id, async row =>
             {
-                var one = AdoptedCredential.Read(row, source, Key(source.Key));
+                var one = await AdoptedCredential.Read(row, source, Key(source.Key), ct);
                 using (one.Credential.Value)
                 {
                     Require(CredentialRules.Check(one.Credential, one.Caller, SystemClock.Instance.GetCurrentInstant()).All);
@@ -63,7 +63,7 @@ internal sealed class Adoption(NpgsqlConnection connection, AdoptionMap map, Wor
             var secrets = source.Secrets is { } apart ? await Secrets(apart, ct) : null;
             await EachRow(source.Table, source.Columns.Id, async row =>
             {
-                var one = AdoptedIntegration.Read(row, source, Key(source.Key), secrets);
+                var one = await AdoptedIntegration.Read(row, source, Key(source.Key), secrets, ct);
                 using (one.Secret)
                 {
                     Require(integrations.Check(one).All);
@@ -188,7 +188,7 @@ internal sealed class Adoption(NpgsqlConnection connection, AdoptionMap map, Wor
         }
     }
 
-    private Secret? Key(string? name) => name is null ? null
+    private OldKey? Key(string? name) => name is null ? null
         : keys.TryGetValue(name, out var key) ? key : throw new StartRefusedException($"The mapping names a key '{name}', which its keys do not have.");
 
     private static void Require(IReadOnlyDictionary<string, string[]> errors)

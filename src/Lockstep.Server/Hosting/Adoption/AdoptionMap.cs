@@ -5,7 +5,7 @@ using Lockstep.Server.Vault;
 namespace Lockstep.Server.Hosting.Adoption;
 
 /// <summary>Which tables of other software in this database become what here, and which of their columns say what.</summary>
-/// <param name="Keys">The keys that sealed them, by a name that the sources use: <c>env:NAME</c> or <c>file:PATH</c>, 32 bytes in base64 or hex.</param>
+/// <param name="Keys">The keys that sealed them, by a name that the sources use: <c>env:NAME</c> or <c>file:PATH</c>, 32 bytes in base64 or hex; or <c>transit:NAME</c> of a key of Transit.</param>
 /// <param name="Users">Users that come along, ids kept; left out where <c>auth.users</c> has them.</param>
 internal sealed record AdoptionMap(
     IReadOnlyDictionary<string, string>? Keys = null,
@@ -31,13 +31,15 @@ internal sealed record AdoptionMap(
 /// <param name="Id">The column with the user's uuid.</param>
 internal sealed record UserSource(string Table, string Id, string Email);
 
-/// <param name="Key">The name of the key that sealed <see cref="CredentialColumns.Value"/>: <c>iv:authTag:encrypted</c> or a nonce-prefixed blob; null for values in clear.</param>
+/// <param name="Key">The name of the key that sealed <see cref="CredentialColumns.Value"/>: <c>iv:authTag:encrypted</c>, a nonce-prefixed blob, or <c>vault:v1:...</c>; null for values in clear.</param>
 /// <param name="Provider">Where no column says it; as <paramref name="Type"/>.</param>
 internal sealed record CredentialSource(
     string Table, CredentialColumns Columns, string? Key = null, string Provider = "imported", CredentialType Type = CredentialType.SECRET);
 
+/// <param name="Context">Of a derived key of Transit, in base64.</param>
 internal sealed record CredentialColumns(
-    string Id, string UserId, string Name, string Value, string? Provider = null, string? Type = null, string? WorkspaceId = null, string? Description = null);
+    string Id, string UserId, string Name, string Value, string? Provider = null, string? Type = null, string? WorkspaceId = null, string? Description = null,
+    string? Context = null);
 
 /// <param name="Secrets">Where the password is in a table of its own; else it is <see cref="IntegrationColumns.Secret"/>.</param>
 internal sealed record IntegrationSource(string Table, IntegrationColumns Columns, string? Key = null, SecretSource? Secrets = null);
@@ -54,7 +56,9 @@ internal sealed record IntegrationColumns(
     string? Label = null,
     string? CalendarPath = null,
     string? SelectedCalendarIds = null,
-    string? Enabled = null);
+    string? Enabled = null,
+    string? Context = null);
 
 /// <param name="IntegrationId">The column that names the integration.</param>
-internal sealed record SecretSource(string Table, string IntegrationId, string Ciphertext, string Iv, string Tag);
+/// <param name="Iv">Left out with <paramref name="Tag"/> where one column holds the whole: sealed, or without a key in clear, as a view of Supabase Vault has it.</param>
+internal sealed record SecretSource(string Table, string IntegrationId, string Ciphertext, string? Iv = null, string? Tag = null);

@@ -1,6 +1,8 @@
 using Lockstep.Server.Booking;
 using Lockstep.Server.Http;
 using Lockstep.Server.Integrations;
+using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Integrations.Types;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
@@ -12,7 +14,7 @@ namespace Lockstep.Server.Hosting.Adoption;
 /// <summary>Stores adopted integrations by the rules of the API, with their passwords, and a provider for their user.</summary>
 internal sealed class IntegrationAdoption(Workbench bench)
 {
-    private readonly IntegrationRules rules = new(bench.Get<OutboundGuard>());
+    private readonly IntegrationRules rules = new(new ConfigRules(bench.Get<OutboundGuard>()));
 
     public FieldErrors Check(AdoptedIntegration one) => rules.Check(one.Request).Errors;
 
@@ -34,10 +36,11 @@ internal sealed class IntegrationAdoption(Workbench bench)
     public async Task<CredentialId> Verify(AdoptedIntegration one, CancellationToken ct)
     {
         var session = bench.Get<Database>().For(one.Caller);
-        var wanted = rules.Check(one.Request).Wanted!.Config;
+        var wanted = Wanted(one);
         if (await Find(session, one.Id, ct) is not { } here)
             throw new FormatException("it is not here");
-        var config = here.Config;
+        if (here.Config is not CaldavConfig config)
+            throw new FormatException("it is of another type here, or cannot be read");
         if (here.Workspace != one.Workspace || config.Url != wanted.Url || config.Username != wanted.Username
             || wanted.SelectedCalendarIds.Except(config.SelectedCalendarIds).Any() || (wanted.CalendarPath.Length > 0 && config.CalendarPath != wanted.CalendarPath))
             throw new FormatException("it differs from the source");
@@ -49,7 +52,7 @@ internal sealed class IntegrationAdoption(Workbench bench)
 
     private async Task Insert(TenantSession session, AdoptedIntegration one, NewIntegration wanted, CancellationToken ct)
     {
-        var prepared = await bench.Get<CredentialVault>().Prepare(session, IntegrationStore.PasswordOf(one.Id, one.Workspace, wanted.Config.Username, wanted.Config.Address.Host, one.Secret), ct);
+        var prepared = await bench.Get<CredentialVault>().Prepare(session, IntegrationStore.SecretOf(one.Id, wanted.Type, one.Workspace, wanted.Config, one.Secret), ct);
         if (prepared is not PrepareOutcome.Ready ready)
             throw new FormatException("its password cannot be stored: there is no such workspace, or the user is no admin of it");
         Statement[] statements =
@@ -90,7 +93,9 @@ internal sealed class IntegrationAdoption(Workbench bench)
             throw new FormatException("the settings of its user's page cannot be stored");
     }
 
-    private IReadOnlyList<string> Selected(AdoptedIntegration one) => rules.Check(one.Request).Wanted!.Config.SelectedCalendarIds;
+    private IReadOnlyList<string> Selected(AdoptedIntegration one) => Wanted(one).SelectedCalendarIds;
+
+    private CaldavConfig Wanted(AdoptedIntegration one) => (CaldavConfig)rules.Check(one.Request).Wanted!.Config;
 
     private static Task<Integration?> Find(TenantSession session, IntegrationId id, CancellationToken ct) =>
         session.First(IntegrationRows.Read(id, null, null, 1), Integration.Read, ct);

@@ -48,14 +48,19 @@ internal readonly struct SourceRow(JsonElement row)
     }
 
     /// <param name="key">What sealed it; null: it is in clear.</param>
-    public Secret Value(string column, Secret? key)
+    /// <param name="context">The column with the context of a derived key of Transit; null without one.</param>
+    public Task<Secret> Value(string column, OldKey? key, string? context, CancellationToken ct) =>
+        key is null ? Task.FromResult(Secret.FromText(Text(column))) : Open(column, Text(column), key, Optional(context), ct);
+
+    /// <param name="column">As the message names it.</param>
+    public static async Task<Secret> Open(string column, string text, OldKey key, string? context, CancellationToken ct)
     {
-        var text = Text(column);
-        return key is null ? Secret.FromText(text) : OldBlob.Open(key, text) ?? throw new FormatException($"{column} does not open with the key");
+        var (value, why) = await key.Open(text, context, ct);
+        return value ?? throw new FormatException($"{column} {why}");
     }
 
-    /// <summary>Sealed, with each part in a column of its own.</summary>
-    public string Parts(SecretSource source) => $"{Part(source.Iv)}:{Part(source.Tag)}:{Part(source.Ciphertext)}";
+    /// <summary>Sealed: whole, or with each part in a column of its own.</summary>
+    public string Parts(SecretSource source) => source is { Iv: { } iv, Tag: { } tag } ? $"{Part(iv)}:{Part(tag)}:{Part(source.Ciphertext)}" : Text(source.Ciphertext);
 
     private string Part(string column) => Text(column) is var text && text.StartsWith(@"\x", StringComparison.Ordinal) ? text[2..] : text;
 }

@@ -2,11 +2,13 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Lockstep.Crypto;
+using Lockstep.Crypto.Transit;
 using Lockstep.Server.Hosting;
 using Lockstep.Server.Hosting.Adoption;
 using Lockstep.Server.Vault;
 using Lockstep.Tests.Integrations;
 using Lockstep.Tests.Support;
+using Lockstep.Tests.Support.Transit;
 using Lockstep.Tests.Vault;
 using Npgsql;
 using Shouldly;
@@ -17,7 +19,7 @@ namespace Lockstep.Tests.Hosting.Adoption;
 /// <summary>Tables as teams make them at home, in the same database: taken over with ids, compared, and gone on with.</summary>
 public sealed class AdoptionTests(LockstepApp app) : IClassFixture<LockstepApp>
 {
-    private static readonly byte[] OldKey = RandomNumberGenerator.GetBytes(32);
+    private static readonly byte[] HomeKey = RandomNumberGenerator.GetBytes(32);
 
     private static readonly AdoptionMap Map = new(
         Users: new UserSource("public.members", "id", "email"),
@@ -65,6 +67,58 @@ public sealed class AdoptionTests(LockstepApp app) : IClassFixture<LockstepApp>
         await OneBadRowStoresNothingAsync();
     }
 
+    [Fact]
+    public async Task What_Transit_has_sealed_and_what_a_view_of_Supabase_Vault_shows_is_taken_over()
+    {
+        await using var transit = await FakeTransitServer.StartNewAsync();
+        var (plain, derived) = (transit.AddKey("app", derived: false), transit.AddKey("tenants"));
+        var (user, first, second, third, lost) = (Guid.CreateVersion7(), Guid.CreateVersion7(), Guid.CreateVersion7(), Guid.CreateVersion7(), Guid.CreateVersion7());
+        var context = Encoding.UTF8.GetBytes("tenant 7");
+        await using (var connection = await app.ConnectAsync())
+        {
+            await ExecuteAsync(connection,
+                """
+                CREATE SCHEMA transit_home;
+                CREATE TABLE transit_home.members (id uuid PRIMARY KEY, email text);
+                CREATE TABLE transit_home.keys (id uuid PRIMARY KEY, user_id uuid, name text, sealed text);
+                CREATE TABLE transit_home.tenant_keys (id uuid PRIMARY KEY, user_id uuid, name text, sealed text, context text);
+                CREATE TABLE transit_home.decrypted_secrets (id uuid PRIMARY KEY, name text, decrypted_secret text);
+                CREATE TABLE transit_home.owners (secret_id uuid, user_id uuid);
+                CREATE VIEW transit_home.owned_secrets AS SELECT s.id, o.user_id, s.name, s.decrypted_secret FROM transit_home.decrypted_secrets s JOIN transit_home.owners o ON o.secret_id = s.id;
+                """);
+            await ExecuteAsync(connection, "INSERT INTO transit_home.members VALUES ($1, 'eve@example.com')", user);
+            await ExecuteAsync(connection, "INSERT INTO transit_home.keys VALUES ($1, $2, 'one', $3)", first, user, plain.Encrypt("of the app"u8.ToArray(), null).Ciphertext);
+            await ExecuteAsync(connection, "INSERT INTO transit_home.tenant_keys VALUES ($1, $2, 'two', $3, $4)", second, user, derived.Encrypt("of the tenant"u8.ToArray(), context).Ciphertext, Convert.ToBase64String(context));
+            await ExecuteAsync(connection, "INSERT INTO transit_home.decrypted_secrets VALUES ($1, 'three', 'of Supabase')", third);
+            await ExecuteAsync(connection, "INSERT INTO transit_home.owners VALUES ($1, $2)", third, user);
+        }
+        var map = new AdoptionMap(
+            Users: new UserSource("transit_home.members", "id", "email"),
+            Credentials:
+            [
+                new CredentialSource("transit_home.keys", new CredentialColumns("id", "user_id", "name", "sealed"), "app"),
+                new CredentialSource("transit_home.tenant_keys", new CredentialColumns("id", "user_id", "name", "sealed", Context: "context"), "tenants"),
+                new CredentialSource("transit_home.owned_secrets", new CredentialColumns("id", "user_id", "name", "decrypted_secret")),
+            ]);
+        using var http = new HttpMessageInvoker(new SocketsHttpHandler());
+        var options = new TransitOptions(transit.Url, ["unused"], new TransitLogin.Token(Secret.FromText(transit.Tokens.Issue())));
+        using OldKey appKey = new OldKey.Transit(new TransitOldValues(options, http, TimeProvider.System), "app"), tenantKey = new OldKey.Transit(new TransitOldValues(options, http, TimeProvider.System), "tenants");
+        var keys = new Dictionary<string, OldKey> { ["app"] = appKey, ["tenants"] = tenantKey };
+
+        var report = await RunAsync(map, keys);
+        report.Bad.ShouldBeEmpty();
+        (report.Stored, report.Verified, report.SourceMayGo).ShouldBe((3, 3, true));
+        foreach (var (id, value) in new[] { (first, "of the app"), (second, "of the tenant"), (third, "of Supabase") })
+            (await app.As(user.ToString()).ValueAsync(id)).ShouldBe(value);
+        transit.Requests.ShouldAllBe(request => !request.Path.Contains("/encrypt/", StringComparison.Ordinal));
+
+        // Moved to another tenant's context, it does not open, and nothing of the run is stored.
+        await app.ScalarAsync<int>("INSERT INTO transit_home.tenant_keys SELECT $1, user_id, 'four', sealed, 'dGVuYW50IDg=' FROM transit_home.tenant_keys RETURNING 1", lost);
+        (await RunAsync(map, keys)).Bad.ShouldHaveSingleItem().Why.ShouldBe("sealed does not open with Transit's key 'tenants'");
+        await transit.StopAsync();
+        (await RunAsync(map, keys)).Bad.ShouldContain(bad => bad.Why.Contains("cannot be opened now"));
+    }
+
     private async Task OneBadRowStoresNothingAsync()
     {
         var id = Guid.CreateVersion7();
@@ -78,12 +132,16 @@ public sealed class AdoptionTests(LockstepApp app) : IClassFixture<LockstepApp>
 
     private async Task<AdoptionReport> RunAsync(bool store = true, bool verify = true)
     {
+        using var key = new OldKey.Local(Secret.FromBytes(HomeKey));
+        return await RunAsync(Map, new Dictionary<string, OldKey> { ["old"] = key }, store, verify);
+    }
+
+    private async Task<AdoptionReport> RunAsync(AdoptionMap map, Dictionary<string, OldKey> keys, bool store = true, bool verify = true)
+    {
         await using var connection = await app.ConnectAsync();
         var database = MigratedDatabase.Serve(app.Postgres, app.Database);
         await using var bench = Workbench.Over(new StartedDatabase(database, null, []), new VaultOptions(app.Keys));
-        using var key = Secret.FromBytes(OldKey);
-        return await new Server.Hosting.Adoption.Adoption(connection, Map, bench, new Dictionary<string, Secret> { ["old"] = key })
-            .Run(store, verify, (_, _) => { }, TestContext.Current.CancellationToken);
+        return await new Server.Hosting.Adoption.Adoption(connection, map, bench, keys).Run(store, verify, (_, _) => { }, TestContext.Current.CancellationToken);
     }
 
     private async Task<(Guid Ada, Guid Credential, Guid Caldav, Guid Connection)> MakeSourceAsync()
@@ -144,7 +202,7 @@ public sealed class AdoptionTests(LockstepApp app) : IClassFixture<LockstepApp>
     {
         var (nonce, plain) = (RandomNumberGenerator.GetBytes(12), Encoding.UTF8.GetBytes(value));
         var (encrypted, tag) = (new byte[plain.Length], new byte[16]);
-        using var gcm = new AesGcm(OldKey, 16);
+        using var gcm = new AesGcm(HomeKey, 16);
         gcm.Encrypt(nonce, plain, encrypted, tag);
         return (nonce, encrypted, tag);
     }
