@@ -29,7 +29,7 @@ internal sealed record OwnCalendar(CalendarId? Id, string Href, bool IsOwn, bool
                    WHERE  NOT EXISTS (SELECT 1 FROM lockstep.calendars k WHERE k.integration_id = i.id)
                    AND    w.href ~ '^https?://'
                ) c ON true
-        WHERE  i.integration_type = 'caldav'
+        WHERE  i.integration_type IN ('caldav', 'icloud', 'google', 'fastmail', 'nextcloud', 'ics')
         ORDER  BY c.href, c.id
         """);
 

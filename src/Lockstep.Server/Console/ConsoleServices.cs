@@ -1,4 +1,5 @@
 using Lockstep.Server.Console.Connections;
+using Lockstep.Server.Console.Embedded;
 using Lockstep.Server.Console.Frame;
 using Lockstep.Server.Console.Log;
 using Lockstep.Server.Console.Operations;
@@ -22,7 +23,7 @@ namespace Lockstep.Server.Console;
 internal static class ConsoleServices
 {
     /// <summary>A form is a few fields; a certificate as a credential is the longest.</summary>
-    private const int LargestForm = 256 * 1024;
+    internal const int LargestForm = 256 * 1024;
 
     public static IServiceCollection AddConsole(this IServiceCollection services)
     {
@@ -34,6 +35,7 @@ internal static class ConsoleServices
     public static void MapConsole(this IEndpointRouteBuilder routes)
     {
         ConsoleAssets.Map(routes);
+        EmbedEndpoints.Map(routes);
         var anybody = routes.MapGroup("/console").ExcludeFromDescription().WithMetadata(new RequestSizeLimitAttribute(LargestForm))
             .AddEndpointFilter(Headers).AllowAnonymous();
         var signedIn = routes.MapGroup("/console").ExcludeFromDescription().WithMetadata(new RequestSizeLimitAttribute(LargestForm))

@@ -1,3 +1,4 @@
+using Lockstep.Server.Console.Embedded;
 using Lockstep.Server.Console.Frame;
 using Lockstep.Server.Console.Sessions;
 using Microsoft.AspNetCore.Http;
@@ -13,6 +14,11 @@ internal static class ProblemPages
     /// <summary>A problem document; under /console, a page with the same words, code and request id.</summary>
     public static async Task Answer(this HttpContext context, ProblemHttpResult problem)
     {
+        if (context.Request.Path.StartsWithSegments("/connect", StringComparison.Ordinal))
+        {
+            await EmbedEndpoints.Answer(context, problem);
+            return;
+        }
         if (!context.Request.Path.StartsWithSegments("/console", StringComparison.Ordinal))
         {
             await problem.ExecuteAsync(context);

@@ -15,15 +15,16 @@ internal static class Origins
 
     /// <param name="value">Origins as a browser writes them (RFC 6454, section 6.1), separated by commas or blanks.</param>
     /// <param name="faults">Gets one sentence for each that is none.</param>
-    public static IReadOnlySet<string> Parse(string? value, ICollection<string> faults)
+    /// <param name="setting">As the messages name it.</param>
+    public static IReadOnlySet<string> Parse(string? value, ICollection<string> faults, string setting = Setting)
     {
         var origins = new HashSet<string>(StringComparer.Ordinal);
         foreach (var entry in (value ?? "").Split([',', ' ', '\t', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries))
         {
             if (entry.Contains('*', StringComparison.Ordinal))
-                faults.Add($"{Setting}: '{entry}' is a pattern. Name each origin whole, such as https://app.example.com.");
+                faults.Add($"{setting}: '{entry}' is a pattern. Name each origin whole, such as https://app.example.com.");
             else if (!Uri.TryCreate(entry, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || Written(uri) != entry)
-                faults.Add($"{Setting}: '{entry}' is not an origin: scheme and host in lower case, the port where it is not the usual one, nothing after it, such as https://app.example.com.");
+                faults.Add($"{setting}: '{entry}' is not an origin: scheme and host in lower case, the port where it is not the usual one, nothing after it, such as https://app.example.com.");
             else
                 origins.Add(entry);
         }

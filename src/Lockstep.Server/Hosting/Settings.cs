@@ -5,6 +5,7 @@ using Lockstep.Crypto;
 using Lockstep.Server.Booking;
 using Lockstep.Server.ChangeSync.Keeping;
 using Lockstep.Server.ChangeSync.Quotas;
+using Lockstep.Server.Integrations.Connecting;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Server.Tenancy.Memberships;
@@ -59,6 +60,9 @@ internal sealed record Settings(
     /// <summary>How many forms somebody may send in ten minutes to book, move or cancel, by address.</summary>
     public int BookingLimit { get; init; } = BookingOptions.Standard;
 
+    /// <summary>What other products may do with links to connect an account; nothing by default.</summary>
+    public ConnectOptions Connect { get; init; } = new();
+
     /// <summary>How many different credentials of one owner an actor may reveal in a while.</summary>
     public BulkReadOptions BulkReads { get; init; } = new();
 
@@ -110,6 +114,12 @@ internal sealed record Settings(
             KeyProviders = KeyProviderSettings.Read(environment, KeysFrom(environment, directory), faults),
             BookingLimit = ReadNumber(environment, "LOCKSTEP_BOOKING_LIMIT", BookingOptions.Standard, 1, 1_000_000, faults),
             CorsOrigins = Origins.Parse(environment(Origins.Setting), faults),
+            Connect = new ConnectOptions
+            {
+                Return = ReturnAddresses.Parse(environment(ConnectOptions.ReturnSetting), faults),
+                FrameOrigins = Origins.Parse(environment(ConnectOptions.FrameSetting), faults, ConnectOptions.FrameSetting),
+                PublicUrl = ReadPublicUrl(environment, faults),
+            },
             PushDelay = TimeSpan.FromSeconds(ReadNumber(environment, "LOCKSTEP_PUSH_DELAY", 1, 0, 86_400, faults)),
         };
         faults.AddRange(settings.Jwt.Validate());
@@ -189,6 +199,16 @@ internal sealed record Settings(
         if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is ("http" or "https") && url.Query.Length == 0)
             return url;
         faults.Add("LOCKSTEP_MEMBERSHIPS_URL is the http or https address before /api/v1/internal/users/..., without a query.");
+        return null;
+    }
+
+    private static string? ReadPublicUrl(Func<string, string?> environment, List<string> faults)
+    {
+        if (environment("LOCKSTEP_PUBLIC_URL") is not { Length: > 0 } text)
+            return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is ("http" or "https") && url.Query.Length + url.Fragment.Length + url.UserInfo.Length == 0)
+            return url.AbsoluteUri.TrimEnd('/');
+        faults.Add("LOCKSTEP_PUBLIC_URL is the http or https address at which browsers reach this server, without a query.");
         return null;
     }
 

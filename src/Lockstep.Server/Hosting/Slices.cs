@@ -29,6 +29,7 @@ internal static class Slices
         services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt), new KeepingOptions(NodaTime.Duration.FromDays(settings.SyncKeepDays)), settings.SyncQuotas);
         services.AddCalendars();
+        services.AddSingleton(settings.Connect);
         services.AddIntegrations(provider => new IntegrationOptions
         {
             Heartbeat = provider.GetRequiredService<WorkerPulse>().Beat,

@@ -19,6 +19,9 @@ internal static class TokenScopes
     /// <summary>Connect, change, sync. Who may say to which server a stored credential is sent can have it: as strong as <see cref="Reveal"/>.</summary>
     public const string WriteIntegrations = "integrations:write";
 
+    /// <summary>Make links with which the token's user connects an account; nothing else.</summary>
+    public const string Connect = "connect:create";
+
     /// <summary>Events and matters.</summary>
     public const string ReadEvents = "events:read";
 
@@ -28,7 +31,7 @@ internal static class TokenScopes
     public const string Sync = "sync";
 
     public static readonly IReadOnlyList<string> All =
-        [ReadMetadata, Reveal, WriteCredentials, ReadActivity, ReadIntegrations, WriteIntegrations, ReadEvents, WriteEvents, Sync];
+        [ReadMetadata, Reveal, WriteCredentials, ReadActivity, ReadIntegrations, WriteIntegrations, Connect, ReadEvents, WriteEvents, Sync];
 
     /// <summary>What a workspace's token may be allowed: the rest belongs to a user.</summary>
     public static readonly IReadOnlyList<string> OfWorkspaces = [ReadMetadata, Reveal, WriteCredentials, ReadActivity];

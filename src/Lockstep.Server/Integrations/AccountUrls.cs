@@ -27,7 +27,7 @@ internal sealed class AccountUrls(AccountLookup lookup, IntegrationRules rules)
     }
 
     /// <summary>As a request with a whole address; as it was when there is nothing to look up.</summary>
-    public async Task<CaldavConfigRequest?> Whole(CaldavConfigRequest? config, FieldErrors errors, CancellationToken ct)
+    public async Task<ConfigRequest?> Whole(ConfigRequest? config, FieldErrors errors, CancellationToken ct)
     {
         if (config is null || !AccountLookup.IsBare(config.Url, out _))
             return config;

@@ -2,6 +2,7 @@ using Lockstep.Calendaring.Caldav;
 using Lockstep.Crypto;
 using Lockstep.Server.Http;
 using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Integrations.Feed;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault;
@@ -53,10 +54,14 @@ internal static class DiscoveryEndpoints
     }
 
     internal static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Test(
-        Guid id, TenantSession session, IntegrationStore store, CredentialVault vault, CaldavClients clients, HttpResponse response, CancellationToken ct)
+        Guid id, TenantSession session, IntegrationStore store, CredentialVault vault, CaldavClients clients, FeedClient feeds, HttpResponse response, CancellationToken ct)
     {
         if (await store.Get(session, new IntegrationId(id), ct) is not { } integration)
             return Problems.NotFound();
+        if (integration.Config is FeedConfig { Private: false } open)
+            return await Look(feeds, open.Address, response, ct);
+        if (integration.Config is not (CaldavConfig or FeedConfig))
+            return IntegrationProblems.NothingToSync();
         if (integration.Credential is not { } credential)
             return NoSecret();
         var outcome = await vault.RevealForSync(session, credential, ct);
@@ -64,7 +69,11 @@ internal static class DiscoveryEndpoints
         {
             case RevealOutcome.Revealed revealed:
                 using (revealed.Value)
-                    return await Look(clients, [integration.Config.Address], integration.Config.Username, revealed.Value, integration.Config.Scheme, response, ct);
+                {
+                    return integration.Config is CaldavConfig account
+                        ? await Look(clients, [account.Address], account.Username, revealed.Value, account.Scheme, response, ct)
+                        : await Look(feeds, FeedSync.AddressOf(revealed.Value), response, ct);
+                }
             case RevealOutcome.NotFound when integration.Workspace is not null:
                 return IntegrationProblems.NotAdmin();
             case RevealOutcome.NotFound:
@@ -90,6 +99,17 @@ internal static class DiscoveryEndpoints
         }
         return IntegrationProblems.Of(first!, response);
     }
+
+    /// <summary>A feed is one calendar, which nobody writes to; of a private one its address is not told.</summary>
+    private static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Look(FeedClient feeds, Uri? url, HttpResponse response, CancellationToken ct) => url is null
+        ? NoSecret()
+        : await feeds.Get(url, null, ct) switch
+        {
+            FeedAnswer.File(var text, _) when FeedFile.Read(text, "") is { } file => TypedResults.Ok(new DiscoverAnswer(
+                url.GetLeftPart(UriPartial.Authority) + "/", [new DiscoveredCalendar("", $"{file.Objects.Count} events", null, ["VEVENT"], true)])),
+            FeedAnswer.Failed(var failure) => Problems.Of(failure.Kind == FailureKind.Throttled ? 429 : 502, failure.Code, failure.Message),
+            _ => Problems.Of(422, "not_a_calendar", $"{url.Host} answers, but not with a calendar that is complete."),
+        };
 
     private static ProblemHttpResult NoSecret() => Problems.Conflict(
         "credential_revoked", "This integration has no secret to sign in with. Give it one: PATCH with secret.");

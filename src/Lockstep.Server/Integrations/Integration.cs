@@ -1,6 +1,4 @@
-using System.Text.Json;
-using Lockstep.Server.Http;
-using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Integrations.Types;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using NodaTime;
@@ -57,7 +55,7 @@ internal sealed record Integration(
     string Label,
     bool Enabled,
     string Status,
-    CaldavConfig Config,
+    IntegrationConfig Config,
     int ConfigVersion,
     FieldMappings FieldMappings,
     SyncSchedule Schedule,
@@ -73,41 +71,51 @@ internal sealed record Integration(
     Instant UpdatedAt)
 {
     /// <summary>The columns of <see cref="IntegrationRows.Read"/>.</summary>
-    public static Integration Read(NpgsqlDataReader row) => new(
-        new IntegrationId(row.GetGuid(0)),
-        row.GetGuidOrNull(1) is { } user ? new UserId(user) : null,
-        row.GetGuidOrNull(2) is { } workspace ? new WorkspaceId(workspace) : null,
-        row.GetString(3),
-        row.GetString(4),
-        row.GetBoolean(5),
-        row.GetString(6),
-        Json<CaldavConfig>(row, 7),
-        row.GetInt32(8),
-        Json<FieldMappings>(row, 9),
-        Json<SyncSchedule>(row, 10),
-        row.GetGuidOrNull(11) is { } credential ? new CredentialId(credential) : null,
-        row.GetBoolean(12),
-        row.GetStringOrNull(13) is { } reason ? new Pause(reason, row.GetInstantOrNull(14)) : null,
-        row.GetInt32OrNull(15) ?? 0,
-        row.GetInstantOrNull(16),
-        row.GetStringOrNull(17),
-        row.GetStringOrNull(18),
-        row.GetInstant(19),
-        row.GetInstant(20),
-        row.GetInstant(21))
+    /// <remarks>Whatever stands in the JSON columns: a row that cannot be read is an integration in error, and the others of its list are not kept back.</remarks>
+    public static Integration Read(NpgsqlDataReader row)
     {
-        VaultSecret = row.GetGuidOrNull(22),
-        Failures = row.GetInt32(23),
-    };
+        var (type, enabled) = (row.GetString(3), row.GetBoolean(5));
+        var config = ConfigReader.Default.Read(type, row.GetInt16(24), row.GetString(7));
+        var (mappings, schedule) = (ConfigReader.Column<FieldMappings>(row.GetString(9)), ConfigReader.Column<SyncSchedule>(row.GetString(10)));
+        var unread = config is null ? new UnreadableConfig("config") : mappings is null ? new UnreadableConfig("field_mappings")
+            : schedule is null ? new UnreadableConfig("sync_schedule") : null;
+        return new(
+            new IntegrationId(row.GetGuid(0)),
+            row.GetGuidOrNull(1) is { } user ? new UserId(user) : null,
+            row.GetGuidOrNull(2) is { } workspace ? new WorkspaceId(workspace) : null,
+            type,
+            row.GetString(4),
+            enabled,
+            unread is not null && enabled ? "error" : row.GetString(6),
+            unread ?? config!,
+            row.GetInt32(8),
+            mappings ?? new FieldMappings(),
+            schedule ?? new SyncSchedule(),
+            row.GetGuidOrNull(11) is { } credential ? new CredentialId(credential) : null,
+            row.GetBoolean(12),
+            row.GetStringOrNull(13) is { } reason ? new Pause(reason, row.GetInstantOrNull(14)) : null,
+            row.GetInt32OrNull(15) ?? 0,
+            row.GetInstantOrNull(16),
+            unread?.Sentence ?? row.GetStringOrNull(17),
+            unread is null ? row.GetStringOrNull(18) : UnreadableConfig.Code,
+            row.GetInstant(19),
+            row.GetInstant(20),
+            row.GetInstant(21))
+        {
+            VaultSecret = row.GetGuidOrNull(22),
+            Failures = row.GetInt32(23),
+        };
+    }
 
     /// <summary>The secret of the SQL vault that it signs in with, in place of a credential.</summary>
     public Guid? VaultSecret { get; init; }
+
+    /// <summary>False for one of a type that Lockstep only keeps for software of the owner's.</summary>
+    public bool Syncs => IntegrationTypes.Find(Type) is { Syncs: true };
 
     /// <summary>How many runs in a row failed.</summary>
     public int Failures { get; init; }
 
     /// <summary>Is there no work on it at <paramref name="now"/>?</summary>
     public bool IsPaused(Instant now) => Pause is { } pause && (pause.Until is null || pause.Until > now);
-
-    private static T Json<T>(NpgsqlDataReader row, int column) => JsonSerializer.Deserialize<T>(row.GetString(column), StrictJson.Options)!;
 }

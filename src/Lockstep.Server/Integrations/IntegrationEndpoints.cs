@@ -1,4 +1,5 @@
 using Lockstep.Server.Http;
+using Lockstep.Server.Integrations.Connecting;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault;
@@ -37,6 +38,7 @@ internal static class IntegrationEndpoints
         group.MapPost("/{id:guid}/confirm-deletions", Confirm).WithName("confirmDeletions")
             .WithSummary("Let the next run delete that many events at once").ProducesProblem(404).ProducesProblem(409).ProducesProblem(422);
         routes.MapDiscovery(group);
+        routes.MapConnectSessions();
     }
 
     internal static Ok<IntegrationTypeList> Types() => TypedResults.Ok(IntegrationTypes.All);
@@ -48,7 +50,9 @@ internal static class IntegrationEndpoints
         if (request.VaultSecretId is { } named && !await sqlVault.MayName(session.Caller, named, request.WorkspaceId, ct))
             return Problems.NotFound();
         var errors = new FieldErrors();
-        request = request with { Config = await addresses.Whole(request.Config, errors, ct) };
+        // A feed or a receiver is named whole; a calendar account also by its domain.
+        if (IntegrationTypes.Find(request.IntegrationType) is null or { Kind: ConfigKind.Caldav })
+            request = request with { Config = await addresses.Whole(request.Config, errors, ct) };
         if (errors.Any)
             return Problems.Invalid(errors.All);
         return await store.Create(session, request, ct) switch

@@ -44,5 +44,8 @@ internal abstract record RunRequest
     /// <summary>Its owner has switched it off.</summary>
     public sealed record Disabled : RunRequest;
 
+    /// <summary>Lockstep only keeps it, or what is stored of it cannot be read.</summary>
+    public sealed record NothingToSync : RunRequest;
+
     public sealed record Paused(Pause Pause, string? Why) : RunRequest;
 }

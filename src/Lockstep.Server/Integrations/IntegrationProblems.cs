@@ -37,6 +37,8 @@ internal static class IntegrationProblems
                 return Problems.NotFound();
             case RunRequest.NotAdmin:
                 return NotAdmin();
+            case RunRequest.NothingToSync:
+                return NothingToSync();
             case RunRequest.Disabled:
                 return Problems.Conflict("integration_disabled", "This integration is switched off. Enable it first: PATCH with enabled true.");
             case RunRequest.Paused { Pause: { Reason: PauseReasons.Throttled, Until: { } until } } throttled:
@@ -63,6 +65,9 @@ internal static class IntegrationProblems
             response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         return Problems.Of(CaldavFailures.Status(failure), CaldavFailures.Code(failure), CaldavFailures.Sentence(failure));
     }
+
+    public static ProblemHttpResult NothingToSync() => Problems.Conflict("nothing_to_sync",
+        "Nothing is read or tried here: this type is kept for your own software, or what is stored of this integration cannot be read (its lastSyncError says so).");
 
     public static ProblemHttpResult NotAdmin() => Problems.Forbidden(
         "admin_required", "This integration belongs to a workspace. Ask one of its admins.");

@@ -1,16 +1,25 @@
 using System.Text.Json.Serialization;
 using Lockstep.Crypto;
 using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Integrations.Types;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault;
 
 namespace Lockstep.Server.Integrations;
 
+/// <summary>What <c>config</c> may hold; which of it, <c>GET /v1/integration-types</c> says for each type. Anything else is refused.</summary>
+/// <param name="Url">Of a calendar account, a public feed or a receiver. Left out for iCloud, Google and Fastmail, and for a private feed, whose address is the secret.</param>
 /// <param name="CalendarPath">The write target: as discovery lists it, or its path. Left out or empty: the first writable calendar.</param>
 /// <param name="SelectedCalendarIds">Calendars that are read beside it: hrefs, paths, or our ids of them.</param>
 /// <param name="Auth">bearer: the secret is an access token, such as that of a credential of type OAUTH_TOKEN; left out, it is a password.</param>
-internal sealed record CaldavConfigRequest(
-    string? Url = null, string? Username = null, string? CalendarPath = null, IReadOnlyList<string>? SelectedCalendarIds = null, CaldavAuth? Auth = null);
+/// <param name="Service">api_key: what the key is for, such as stripe.</param>
+/// <param name="BaseUrl">api_key: where the service is asked.</param>
+/// <param name="Header">api_key: under which name the key is sent.</param>
+/// <param name="Prefix">api_key: what stands before the key there.</param>
+/// <param name="Events">webhook: what is sent.</param>
+internal sealed record ConfigRequest(
+    string? Url = null, string? Username = null, string? CalendarPath = null, IReadOnlyList<string>? SelectedCalendarIds = null, CaldavAuth? Auth = null,
+    string? Service = null, string? BaseUrl = null, string? Header = null, string? Prefix = null, IReadOnlyList<string>? Events = null);
 
 /// <summary>Connects an outside service; the secret goes into the vault.</summary>
 /// <param name="Secret">The password, or <paramref name="CredentialId"/> of one that is stored already.</param>
@@ -19,7 +28,7 @@ internal sealed record CreateIntegrationRequest(
     string? IntegrationType = null,
     string? Label = null,
     Guid? WorkspaceId = null,
-    CaldavConfigRequest? Config = null,
+    ConfigRequest? Config = null,
     [property: JsonConverter(typeof(SecretJson))] Secret? Secret = null,
     Guid? CredentialId = null,
     Guid? VaultSecretId = null,
@@ -30,7 +39,7 @@ internal sealed record CreateIntegrationRequest(
 internal sealed record UpdateIntegrationRequest(
     string? Label = null,
     bool? Enabled = null,
-    CaldavConfigRequest? Config = null,
+    ConfigRequest? Config = null,
     [property: JsonConverter(typeof(SecretJson))] Secret? Secret = null,
     Guid? CredentialId = null,
     Guid? VaultSecretId = null,
@@ -45,4 +54,4 @@ internal sealed record DiscoverRequest(
 
 /// <summary>A checked <see cref="CreateIntegrationRequest"/>, without its secret.</summary>
 internal sealed record NewIntegration(
-    string Type, string Label, WorkspaceId? Workspace, CaldavConfig Config, FieldMappings FieldMappings, SyncSchedule Schedule);
+    string Type, string Label, WorkspaceId? Workspace, IntegrationConfig Config, FieldMappings FieldMappings, SyncSchedule Schedule);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Lockstep.Server.Http;
 using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Integrations.Types;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 
@@ -15,7 +16,7 @@ internal static class IntegrationRows
         SELECT i.id, i.user_id, i.workspace_id, i.integration_type, i.label, i.enabled, i.status, i.config::text, i.config_version,
                i.field_mappings::text, i.sync_schedule::text, i.credential_id, i.credential_owned, i.paused_reason, i.paused_until,
                i.confirmed_deletions, i.last_sync_at, i.last_sync_error, i.last_sync_error_code, i.next_sync_at, i.created_at, i.updated_at,
-               i.vault_secret_id, i.failures
+               i.vault_secret_id, i.failures, i.config_format
         FROM   lockstep.integrations i
         WHERE  ($1::uuid IS NULL OR i.id = $1)
         AND    ($2::uuid IS NULL OR i.id > $2)
@@ -31,8 +32,8 @@ internal static class IntegrationRows
         WITH made AS (
             INSERT INTO lockstep.integrations
                 (id, user_id, workspace_id, integration_type, label, external_username, config, field_mappings, sync_schedule,
-                 credential_id, credential_owned, vault_secret_id)
-            VALUES ($1, $2::uuid, $3::uuid, $4, $5, $6, $7::jsonb, $8::jsonb, $9::jsonb, $10::uuid, $11, $12::uuid)
+                 credential_id, credential_owned, vault_secret_id, config_format)
+            VALUES ($1, $2::uuid, $3::uuid, $4, $5, $6, $7::jsonb, $8::jsonb, $9::jsonb, $10::uuid, $11, $12::uuid, $13)
             RETURNING id, user_id, workspace_id, integration_type, label),
         audit AS (
             SELECT lockstep.record_activity(m.user_id, m.workspace_id, 'INTEGRATION_CREATED', 'integration', m.id,
@@ -41,8 +42,8 @@ internal static class IntegrationRows
         SELECT m.id, a.seq
         FROM   made m, audit a
         """,
-        id.Value, user?.Value, wanted.Workspace?.Value, wanted.Type, wanted.Label, wanted.Config.Username, Json(wanted.Config),
-        Json(wanted.FieldMappings), Json(wanted.Schedule), credential?.Value, ownsCredential, vaultSecret);
+        id.Value, user?.Value, wanted.Workspace?.Value, wanted.Type, wanted.Label, wanted.Config.Account, Json(wanted.Config),
+        Json(wanted.FieldMappings), Json(wanted.Schedule), credential?.Value, ownsCredential, vaultSecret, (short)ConfigReader.Newest);
 
     /// <summary>Whatever changed, the worker looks at once; a pause that the change may have ended ends, also one for a secret that a run has put only now.</summary>
     public static Statement Update(Integration changed, bool endPause) => new(
@@ -53,6 +54,7 @@ internal static class IntegrationRows
                    enabled = $3,
                    external_username = $4,
                    config = $5::jsonb,
+                   config_format = $12,
                    config_version = i.config_version + CASE WHEN i.config = $5::jsonb THEN 0 ELSE 1 END,
                    field_mappings = $6::jsonb,
                    sync_schedule = $7::jsonb,
@@ -73,8 +75,9 @@ internal static class IntegrationRows
         SELECT m.id, a.seq
         FROM   made m, audit a
         """,
-        changed.Id.Value, changed.Label, changed.Enabled, changed.Config.Username, Json(changed.Config), Json(changed.FieldMappings),
-        Json(changed.Schedule), changed.Credential?.Value, changed.OwnsCredential, endPause, changed.VaultSecret);
+        changed.Id.Value, changed.Label, changed.Enabled, changed.Config.Account, Json(changed.Config), Json(changed.FieldMappings),
+        Json(changed.Schedule), changed.Credential?.Value, changed.OwnsCredential, endPause, changed.VaultSecret,
+        (short)ConfigReader.Newest);
 
     public static Statement Delete(IntegrationId id) => new(
         """
@@ -128,11 +131,11 @@ internal static class IntegrationRows
     public static Statement SetCalendars(IntegrationId id, int configVersion, CaldavConfig config) => new(
         """
         UPDATE lockstep.integrations i
-        SET    config = $3::jsonb
+        SET    config = $3::jsonb, config_format = $4
         WHERE  i.id = $1
         AND    i.config_version = $2
         """,
-        id.Value, configVersion, Json(config));
+        id.Value, configVersion, Json(config), (short)ConfigReader.Newest);
 
     public static Statement Log(IntegrationId id, Guid? run, Guid? before, int limit) => new(
         """

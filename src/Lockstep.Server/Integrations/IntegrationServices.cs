@@ -1,4 +1,7 @@
 using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Integrations.Connecting;
+using Lockstep.Server.Integrations.Feed;
+using Lockstep.Server.Integrations.Types;
 using Lockstep.Server.Outbound.Names;
 using Lockstep.Server.Postgres;
 using Microsoft.Extensions.DependencyInjection;
@@ -11,13 +14,19 @@ internal static class IntegrationServices
     public static IServiceCollection AddIntegrations(
         this IServiceCollection services, Func<IServiceProvider, IntegrationOptions> options) => services
         .AddSingleton(options)
+        .AddSingleton<ConnectSessions>()
+        .AddSingleton<ConnectUsers>()
         .AddSingleton<SyncSignal>()
+        .AddSingleton<ConfigRules>()
         .AddSingleton<IntegrationRules>()
         .AddSingleton(provider => new AccountLookup(new DnsClient(provider.GetRequiredService<TimeProvider>())))
         .AddSingleton<AccountUrls>()
         .AddSingleton<IntegrationStore>()
         .AddSingleton<CaldavClients>()
         .AddSingleton<CaldavSync>()
+        .AddSingleton<FeedClient>()
+        .AddSingleton<FeedSync>()
+        .AddSingleton<AccountSync>()
         .AddSingleton<SyncRunner>()
         .AddSingleton(provider => new DueWork(provider.GetRequiredService<Database>()))
         .AddHostedService<SyncWorker>();

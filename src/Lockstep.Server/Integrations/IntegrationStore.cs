@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using Lockstep.Crypto;
 using Lockstep.Server.Calendars;
+using Lockstep.Server.Integrations.Feed;
+using Lockstep.Server.Integrations.Types;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault;
@@ -35,7 +37,7 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
         var credential = request.CredentialId is { } given ? new CredentialId(given) : (CredentialId?)null;
         if (request.Secret is { } value)
         {
-            var prepared = await vault.Prepare(session, PasswordOf(id, wanted.Workspace, wanted.Config.Username, wanted.Config.Address.Host, value), ct);
+            var prepared = await vault.Prepare(session, SecretOf(id, wanted.Type, wanted.Workspace, wanted.Config, value), ct);
             if (prepared is PrepareOutcome.Refused refused)
                 return Refusal(refused.Why);
             var ready = (PrepareOutcome.Ready)prepared;
@@ -61,18 +63,27 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
         var (changed, errors) = rules.Check(request, current, calendars.ToDictionary(c => c.Id.Value, c => c.Href));
         if (changed is null)
             return new IntegrationOutcome.Invalid(errors.All);
-        var moved = changed.Config.Origin != current.Config.Origin;
+        // A public feed has no secret; what its private address was goes with it.
+        if (changed.Config is FeedConfig { Private: false })
+            return await Done(await Write(session, null, changed with { Credential = null, OwnsCredential = false, VaultSecret = null },
+                EndsPause(current, changed, newSecret: true), current is { OwnsCredential: true, Credential: { } address } ? address : null, ct));
+        var moved = changed.Config.Origin != current.Config.Origin && (current.Credential is not null || current.VaultSecret is not null);
         if (moved && request is { Secret: null, CredentialId: null, VaultSecretId: null })
-            return new IntegrationOutcome.SecretRequired(changed.Config.Address.Host);
+            return new IntegrationOutcome.SecretRequired(changed.Config.Host);
         var outcome = request.Secret is { } secret && !moved && current is { OwnsCredential: true, Credential: { } owned }
             ? await Rotate(session, owned, secret, current, changed, ct)
             : await Replace(session, current, changed, request, ct);
         if (outcome is IntegrationOutcome.SecretRefused { Why: ChangeOutcome.Revoked or ChangeOutcome.NotFound })
             outcome = await Replace(session, current, changed, request, ct);
-        if (outcome is not null)
-            return outcome;
-        signal.Wake();
-        return new IntegrationOutcome.Done((await Get(session, id, ct))!, calendars);
+        return await Done(outcome);
+
+        async Task<IntegrationOutcome> Done(IntegrationOutcome? refused)
+        {
+            if (refused is not null)
+                return refused;
+            signal.Wake();
+            return new IntegrationOutcome.Done((await Get(session, id, ct))!, calendars);
+        }
     }
 
     /// <summary>Deletes it with what was mirrored and the credential made for it; the calendars on the server stay as they are.</summary>
@@ -95,6 +106,8 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
     /// <summary>Makes it due now and wakes the worker.</summary>
     public async Task<RunRequest> RequestRun(TenantSession session, IntegrationId id, CancellationToken ct)
     {
+        if (await Get(session, id, ct) is { Syncs: false } or { Config: UnreadableConfig })
+            return new RunRequest.NothingToSync();
         await CalendarMirror.TryAgain(session, id, ct);
         var promised = await session.Query(IntegrationRows.RequestRun(id, Guid.CreateVersion7()), row => row.GetGuid(0), ct);
         if (promised.Count > 0)
@@ -168,7 +181,7 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
         if (request.Secret is { } secret)
         {
             // A credential's name is unique for its owner, and the old one goes only after the new one has come.
-            var password = PasswordOf(IntegrationId.New(), current.Workspace, changed.Config.Username, changed.Config.Address.Host, secret);
+            var password = SecretOf(IntegrationId.New(), current.Type, current.Workspace, changed.Config, secret);
             var prepared = await vault.Prepare(session, password, ct);
             if (prepared is PrepareOutcome.Refused refused)
                 return Refusal(refused.Why);
@@ -191,7 +204,7 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
     /// <summary>Another secret, user or server may be accepted; and a guard about another server's events means nothing.</summary>
     private static bool EndsPause(Integration current, Integration changed, bool newSecret) => current.Pause?.Reason switch
     {
-        PauseReasons.Unauthorized or PauseReasons.CredentialRevoked => newSecret || changed.Config.Username != current.Config.Username,
+        PauseReasons.Unauthorized or PauseReasons.CredentialRevoked => newSecret || changed.Config.Account != current.Config.Account,
         null => false,
         _ => changed.Config.Origin != current.Config.Origin,
     };
@@ -209,9 +222,17 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
             return 0;
         }, ct));
 
-    internal static NewCredential PasswordOf(IntegrationId id, WorkspaceId? workspace, string username, string host, Secret secret) => new(
-        $"integration {id}", IntegrationTypes.Caldav, CredentialType.PASSWORD, secret,
-        workspace is null ? CredentialScope.USER : CredentialScope.WORKSPACE, workspace, $"Password of {username} at {host}");
+    internal static NewCredential SecretOf(IntegrationId id, string type, WorkspaceId? workspace, IntegrationConfig config, Secret secret)
+    {
+        var (kind, description) = config switch
+        {
+            FeedConfig feed => (CredentialType.SECRET, $"Address of a feed at {feed.Host}"),
+            ApiKeyConfig key => (CredentialType.API_KEY, $"Key of {key.Account}"),
+            WebhookConfig webhook => (CredentialType.SECRET, $"Signs what is sent to {webhook.Host}"),
+            _ => (CredentialType.PASSWORD, $"Password of {config.Account} at {config.Host}"),
+        };
+        return new($"integration {id}", type, kind, secret, workspace is null ? CredentialScope.USER : CredentialScope.WORKSPACE, workspace, description);
+    }
 
     private static IntegrationOutcome Refusal(StoreOutcome outcome) => outcome switch
     {
@@ -235,6 +256,11 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
         catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "integrations_account_key" })
         {
             return new IntegrationOutcome.Exists();
+        }
+        catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.CheckViolation, ConstraintName: "integrations_config_check" })
+        {
+            // The rules before it said nothing: the net knows better, and names the column and what is wrong.
+            return new IntegrationOutcome.Invalid(new Dictionary<string, string[]> { ["config"] = [e.MessageText + "."] });
         }
         catch (PostgresException e) when (e is { SqlState: PostgresErrorCodes.CheckViolation, ConstraintName: "integrations_plaintext_check" })
         {

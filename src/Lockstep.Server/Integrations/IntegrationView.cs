@@ -1,5 +1,5 @@
 using Lockstep.Server.Calendars;
-using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Integrations.Types;
 using NodaTime;
 
 namespace Lockstep.Server.Integrations;
@@ -17,7 +17,7 @@ internal sealed record IntegrationView(
     Guid? WorkspaceId,
     bool Enabled,
     string Status,
-    CaldavConfig Config,
+    IntegrationConfig Config,
     int ConfigVersion,
     string ExternalUsername,
     bool HasSecret,
@@ -36,13 +36,13 @@ internal sealed record IntegrationView(
     Instant UpdatedAt)
 {
     public static IntegrationView Of(Integration i, IReadOnlyList<MirroredCalendar> calendars) => new(
-        i.Id.Value, i.Type, i.Label, i.Workspace?.Value, i.Enabled, i.Status, i.Config, i.ConfigVersion, i.Config.Username,
+        i.Id.Value, i.Type, i.Label, i.Workspace?.Value, i.Enabled, i.Status, i.Config, i.ConfigVersion, i.Config.Account,
         i.Credential is not null || i.VaultSecret is not null, i.Credential?.Value, i.VaultSecret, i.FieldMappings, i.Schedule, i.LastSyncAt, i.LastSyncError, i.LastSyncErrorCode,
         Next(i), i.Pause?.Reason, i.Pause?.Until, [.. calendars.Select(CalendarView.Of)], i.CreatedAt, i.UpdatedAt);
 
     private static Instant? Next(Integration i) => i switch
     {
-        { Enabled: false } or { Pause: { Until: null } } => null,
+        { Enabled: false } or { Syncs: false } or { Pause: { Until: null } } or { Config: UnreadableConfig } => null,
         { Pause.Until: { } until } when until > i.NextSyncAt => until,
         _ => i.NextSyncAt,
     };

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Lockstep.Server.Http;
 using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Integrations.Feed;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault;
@@ -10,7 +11,7 @@ using Npgsql;
 namespace Lockstep.Server.Integrations;
 
 /// <summary>Carries out one claimed run as the user it belongs to, who sees nothing else meanwhile, and makes every way in which it can end a report.</summary>
-internal sealed class SyncRunner(Database database, CredentialVault vault, SqlVault sqlVault, CaldavSync caldav, ILogger<SyncRunner> log)
+internal sealed class SyncRunner(Database database, CredentialVault vault, SqlVault sqlVault, AccountSync accounts, ILogger<SyncRunner> log)
 {
     private static readonly Counter<long> Runs = Meters.Lockstep.CreateCounter<long>("lockstep.sync.runs", description: "Runs of integrations, by how they ended");
 
@@ -75,11 +76,13 @@ internal sealed class SyncRunner(Database database, CredentialVault vault, SqlVa
             case RevealOutcome.Revealed revealed:
                 using (revealed.Value)
                 {
-                    var report = await caldav.Run(session, integration, revealed.Value, lease.Require, lease.Held);
-                    return integration is { Config.Auth: CaldavAuth.Bearer, Credential: { } signedIn } && report.Failure is { Kind: FailureKind.Unauthorized }
+                    var report = await accounts.Run(session, integration, revealed.Value, lease);
+                    return integration is { Config: CaldavConfig { Auth: CaldavAuth.Bearer }, Credential: { } signedIn } && report.Failure is { Kind: FailureKind.Unauthorized }
                         ? await TokenRefused(session, signedIn, revealed.Version, report, lease.Held)
                         : report;
                 }
+            case null when integration.Config is FeedConfig { Private: false }:
+                return await accounts.Run(session, integration, null, lease);
             case null:
                 return NoSecret("is missing");
             case RevealOutcome.Revoked:

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Lockstep.Server.Integrations.Types;
 using Lockstep.Server.Postgres;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -120,7 +121,12 @@ internal sealed class SyncWorker(
             await Finish(work, gone, TimeSpan.FromSeconds(SyncSchedule.Default));
             return;
         }
-        var busy = await places.Carry(integration.Config.Address.Authority, work.Owner, () => Run(work, integration, lease), lease.Held);
+        if (integration.Config is UnreadableConfig unread)
+        {
+            await Finish(work, SyncReport.Failed(new SyncFailure(FailureKind.Transient, UnreadableConfig.Code, unread.Sentence)), TimeSpan.FromSeconds(SyncSchedule.Default));
+            return;
+        }
+        var busy = await places.Carry(integration.Config.Address?.Authority ?? "", work.Owner, () => Run(work, integration, lease), lease.Held);
         if (busy is { } pause)
             await due.HandBack(work, pause, lease.Held);
     }

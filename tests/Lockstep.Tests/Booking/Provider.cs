@@ -81,7 +81,7 @@ internal static class Provider
         var (id, integration) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         var href = $"https://caldav.example.com/{subject}/{id:N}/";
         await app.ScalarAsync<Guid>(
-            "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, enabled) VALUES ($1, $2, 'caldav', 'Calendar', $3, $4) RETURNING id",
+            "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, enabled, config) VALUES ($1, $2, 'caldav', 'Calendar', $3, $4, jsonb_build_object('url', 'https://example.com/', 'username', 'me', 'calendarPath', '', 'selectedCalendarIds', '[]'::jsonb)) RETURNING id",
             integration, app.UserId(subject), id.ToString(), enabled);
         await app.ScalarAsync<Guid>(
             """

@@ -92,7 +92,7 @@ public sealed class SlotsTests(LockstepApp app) : IClassFixture<LockstepApp>
     {
         await app.As("newcomer").PublishAsync("newcomer");
         await app.ScalarAsync<Guid>(
-            "INSERT INTO lockstep.integrations (id, user_id, integration_type, label) VALUES ($1, $2, 'caldav', 'Just connected') RETURNING id",
+            "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, config) VALUES ($1, $2, 'caldav', 'Just connected', jsonb_build_object('url', 'https://example.com/', 'username', 'me', 'calendarPath', '', 'selectedCalendarIds', '[]'::jsonb)) RETURNING id",
             Guid.CreateVersion7(), app.UserId("newcomer"));
         (await app.Anonymous().GetAsync("/c/newcomer/slots").ShouldBeAsync(HttpStatusCode.OK))["unconfirmed"]!.GetValue<bool>().ShouldBeTrue();
     }

@@ -70,7 +70,7 @@ public sealed class CalendarWorld(PostgresServer postgres) : IAsyncLifetime
     {
         var id = IntegrationId.New();
         await Administer(
-            "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username) VALUES ($1, $2, 'caldav', 'Mine', $3)",
+            "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, config) VALUES ($1, $2, 'caldav', 'Mine', $3, jsonb_build_object('url', 'https://example.com/', 'username', 'me', 'calendarPath', '', 'selectedCalendarIds', '[]'::jsonb))",
             id.Value, user.Caller.RequiredUser.Value, id.ToString());
         await user.Transact(async transaction =>
         {

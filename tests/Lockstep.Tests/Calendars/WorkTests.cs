@@ -55,7 +55,7 @@ public sealed class WorkTests(CalendarWorld world) : IClassFixture<CalendarWorld
     [InlineData("""{"nested": [{"api_key": "x"}]}""", true)]
     [InlineData("""{"url": "https://me:secret@dav.example.com/"}""", true)]
     [InlineData("""{"note": "ghp_abcdefghijklmnopqrstuvwx"}""", true)]
-    [InlineData("""{"url": "https://dav.example.com/", "username": "me@example.com", "selectedCalendarIds": ["https://dav.example.com/c/"]}""", false)]
+    [InlineData("""{"url": "https://dav.example.com/", "username": "me@example.com", "calendarPath": "", "selectedCalendarIds": ["https://dav.example.com/c/"]}""", false)]
     public async Task Configuration_that_looks_like_a_secret_is_refused_without_showing_it(string config, bool refused)
     {
         var user = await world.NewUser();
@@ -79,12 +79,12 @@ public sealed class WorkTests(CalendarWorld world) : IClassFixture<CalendarWorld
             "INSERT INTO lockstep.credentials (id, user_id, scope, name, provider, type, encrypted_value, key_provider, data_key_id, key_version, format, masked_value) VALUES ($1, $2, 'USER', 'n', 'p', 'PASSWORD', 'a:b:c', 'data_key', $1, 1, 'v1', '***')",
             credential, alice.Caller.RequiredUser.Value);
 
-        var foreign = (PostgresException)(await Record.ExceptionAsync(() => Insert(bob, "{}", credential)))!;
-        var unknown = (PostgresException)(await Record.ExceptionAsync(() => Insert(bob, "{}", Guid.CreateVersion7())))!;
+        var foreign = (PostgresException)(await Record.ExceptionAsync(() => Insert(bob, Account, credential)))!;
+        var unknown = (PostgresException)(await Record.ExceptionAsync(() => Insert(bob, Account, Guid.CreateVersion7())))!;
 
         (foreign.SqlState, foreign.ConstraintName, foreign.MessageText).ShouldBe((unknown.SqlState, unknown.ConstraintName, unknown.MessageText));
         foreign.ConstraintName.ShouldBe("integrations_credential_fkey");
-        (await Insert(alice, "{}", credential)).ShouldBe(1);
+        (await Insert(alice, Account, credential)).ShouldBe(1);
     }
 
     [Fact]
@@ -122,6 +122,8 @@ public sealed class WorkTests(CalendarWorld world) : IClassFixture<CalendarWorld
             "SELECT lockstep.finish_work($1, $2, $3, 'both', 0, 0, $4, $5, 12, 60, NULL, NULL, p_partial => $6)",
             integration, fence, Guid.CreateVersion7(), error, error is null ? null : "unauthorized", partial),
         row => row.GetBoolean(0), Ct))[0];
+
+    private const string Account = """{"url": "https://dav.example.com/", "username": "me", "calendarPath": "", "selectedCalendarIds": []}""";
 
     private static Task<int> Insert(TenantSession user, string config, Guid? credential) => user.Execute(
         new Statement(

@@ -158,5 +158,5 @@ public sealed class AccountLookupTests : IAsyncLifetime
 
     private AccountUrls Urls => new(
         new AccountLookup(new DnsClient(() => [names.Address], TimeSpan.FromMilliseconds(500), TimeProvider.System)),
-        new IntegrationRules(new OutboundGuard(new HashSet<HostPort>())));
+        new IntegrationRules(new Server.Integrations.Types.ConfigRules(new OutboundGuard(new HashSet<HostPort>()))));
 }

@@ -11,7 +11,7 @@ public sealed class ProviderPresetTests
     [Fact]
     public void Every_preset_is_an_https_address_with_a_hint_under_a_name_of_its_own()
     {
-        var presets = IntegrationTypes.All.Items.Single().Presets;
+        var presets = IntegrationTypes.All.Items[0].Presets;
         presets.Select(preset => preset.Id).ShouldBeUnique();
         presets.ShouldAllBe(preset => new Uri(preset.Url).Scheme == "https" && preset.Hint.EndsWith('.'));
         presets.Select(preset => preset.Id).ShouldBe(

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using Lockstep.Crypto;
 using Lockstep.Server.ChangeSync.Quotas;
 using Lockstep.Server.Hosting;
+using Lockstep.Server.Integrations.Connecting;
 using Lockstep.Server.Outbound;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Postgres.Embedded;
@@ -44,6 +45,8 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
     internal KeyProviderOptions KeyProviders { get; set; } = new();
 
     internal IReadOnlySet<string> CorsOrigins { get; set; } = new HashSet<string>();
+
+    internal ConnectOptions Connect { get; set; } = new();
 
     internal string? ServiceKey { get; set; }
 
@@ -173,6 +176,7 @@ public sealed class LockstepApp(PostgresServer postgres) : IAsyncLifetime
             PushDelay = PushDelay,
             BookingLimit = BookingLimit,
             CorsOrigins = CorsOrigins,
+            Connect = Connect,
             BulkReads = BulkReads,
             ServiceKey = new(ServiceKey),
             MembershipsUrl = MembershipsUrl,

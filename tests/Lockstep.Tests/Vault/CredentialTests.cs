@@ -146,7 +146,7 @@ public sealed class CredentialTests(LockstepApp app) : IClassFixture<LockstepApp
         var id = (await client.StoreAsync("caldav", "a-password", "PASSWORD")).Id();
         var integration = Guid.CreateVersion7();
         await ExecuteAsync(
-            "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, credential_id) VALUES ($1, $2, 'caldav', 'Work calendar', $3)",
+            "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, credential_id, config) VALUES ($1, $2, 'caldav', 'Work calendar', $3, jsonb_build_object('url', 'https://example.com/', 'username', 'me', 'calendarPath', '', 'selectedCalendarIds', '[]'::jsonb))",
             integration, app.UserId("connected"), id);
         var problem = await client.DeleteAsync($"/v1/credentials/{id}").ShouldBeProblemAsync(409, "credential_in_use");
         problem["integrations"]!.AsArray().Single()!.GetValue<string>().ShouldBe($"Work calendar ({integration})");

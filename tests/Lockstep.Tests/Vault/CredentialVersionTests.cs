@@ -109,7 +109,7 @@ public sealed class CredentialVersionTests(LockstepApp app) : IClassFixture<Lock
         var first = (await owner.StoreForAsync(workspace, "first", "a-secret-value")).Id();
         await owner.StoreForAsync(workspace, "second", "a-secret-value");
         var own = (await owner.StoreAsync("own", "a-secret-value")).Id();
-        await Run("INSERT INTO lockstep.integrations (id, workspace_id, integration_type, label, external_username, credential_id) VALUES (gen_random_uuid(), (SELECT workspace_id FROM lockstep.credentials WHERE id = $1), 'caldav', 'Shared', 'me', $1)", first);
+        await Run("INSERT INTO lockstep.integrations (id, workspace_id, integration_type, label, external_username, credential_id, config) VALUES (gen_random_uuid(), (SELECT workspace_id FROM lockstep.credentials WHERE id = $1), 'caldav', 'Shared', 'me', $1, jsonb_build_object('url', 'https://example.com/', 'username', 'me', 'calendarPath', '', 'selectedCalendarIds', '[]'::jsonb))", first);
 
         var path = $"/v1/workspaces/{workspace}/revoke-credentials";
         await app.As("ws-member").PostAsync(path, new { }).ShouldBeProblemAsync(404, "not_found");
@@ -147,7 +147,7 @@ public sealed class CredentialVersionTests(LockstepApp app) : IClassFixture<Lock
     {
         var client = app.As("paused");
         var id = (await client.StoreAsync("k", "a-secret-value")).Id();
-        await Run("INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, credential_id, status, paused_reason, failures) VALUES (gen_random_uuid(), (SELECT user_id FROM lockstep.credentials WHERE id = $1), 'caldav', 'Mine', 'me', $1, 'error', 'unauthorized', 3)", id);
+        await Run("INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, credential_id, status, paused_reason, failures, config) VALUES (gen_random_uuid(), (SELECT user_id FROM lockstep.credentials WHERE id = $1), 'caldav', 'Mine', 'me', $1, 'error', 'unauthorized', 3, jsonb_build_object('url', 'https://example.com/', 'username', 'me', 'calendarPath', '', 'selectedCalendarIds', '[]'::jsonb))", id);
         await client.RotateAsync(id, "another-secret-value").ShouldBeAsync(HttpStatusCode.OK);
         (await app.ScalarAsync<bool>("SELECT paused_reason IS DISTINCT FROM 'unauthorized' FROM lockstep.integrations WHERE credential_id = $1", id)).ShouldBeTrue();
     }

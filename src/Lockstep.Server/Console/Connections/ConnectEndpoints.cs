@@ -53,14 +53,14 @@ internal static class ConnectEndpoints
             return await visit.Page<AccountPage>(Section, view, Refusal.Of(
                 422, "no_calendars", "Signing in worked, but this account has no calendar for events. Make one there, in its own calendar app, and try again.", visit.Context));
         }
-        var id = pending.Keep(visit.SignedIn, preset?.Id ?? "other", found.Url, view.Username, password, found with { Calendars = usable });
+        var id = pending.Keep(visit.SignedIn.Id, preset?.Id ?? "other", found.Url, view.Username, password, found with { Calendars = usable });
         return await visit.Page<ChoosePage>(Section, Choice(id.ToString(), preset, view.Username, usable) with { Workspaces = await Administered.By(visit, ct) });
     }
 
     private static async Task<IResult> Connect(
         ConsoleVisit visit, ConsoleForm form, IntegrationStore store, SqlVault sqlVault, AccountUrls addresses, PendingAccounts pending, CancellationToken ct)
     {
-        if (pending.Find(visit.SignedIn, form["account"]) is not { } account)
+        if (pending.Find(visit.SignedIn.Id, form["account"]) is not { } account)
         {
             return await visit.Page<AccountPage>(Section, new AccountView(Preset(form["provider"]), "", form["username"]), Refusal.Of(
                 409, "wizard_expired", "This took longer than ten minutes, and the password was not kept. Type it once more.", visit.Context));
@@ -70,7 +70,7 @@ internal static class ConnectEndpoints
             IntegrationTypes.Caldav,
             form.OrNull("label"),
             Administered.Read(form),
-            new CaldavConfigRequest(account.Url, account.Username, write, [.. read.Where(href => href != write)]),
+            new ConfigRequest(account.Url, account.Username, write, [.. read.Where(href => href != write)]),
             Copy(account.Password));
         var (made, refusal) = visit.Read<IntegrationView>(await IntegrationEndpoints.Create(request, visit.Session, store, sqlVault, addresses, ct));
         if (made is null)
@@ -104,7 +104,7 @@ internal static class ConnectEndpoints
         return await visit.Page<FirstSyncPage>(Section, view);
     }
 
-    private static ChooseView Choice(string id, ProviderPreset? preset, string username, IReadOnlyList<DiscoveredCalendar> calendars) => new(
+    internal static ChooseView Choice(string id, ProviderPreset? preset, string username, IReadOnlyList<DiscoveredCalendar> calendars) => new(
         id, preset?.Id ?? "other", username, preset?.Name ?? "", calendars,
         calendars.FirstOrDefault(calendar => !calendar.ReadOnly)?.Href,
         calendars.Select(calendar => calendar.Href).ToHashSet(StringComparer.Ordinal));
@@ -116,7 +116,7 @@ internal static class ConnectEndpoints
 
     private static AccountView Empty(ProviderPreset preset) => new AccountView(preset, "", "") is { AsksForAddress: true } asks ? asks with { Url = preset.Url } : new(preset, "", "");
 
-    private static Secret Copy(Secret secret)
+    internal static Secret Copy(Secret secret)
     {
         var bytes = secret.RevealBytes();
         try

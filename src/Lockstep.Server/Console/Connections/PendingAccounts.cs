@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using Lockstep.Crypto;
-using Lockstep.Server.Console.Sessions;
 
 namespace Lockstep.Server.Console.Connections;
 
 /// <summary>An account that was signed in to and is not connected yet: between the two pages of the wizard.</summary>
+/// <param name="Session">Of the console, or of a link.</param>
 internal sealed record PendingAccount(Guid Session, string Provider, string Url, string Username, Secret Password, Integrations.DiscoverAnswer Found, long At);
 
 /// <summary>Keeps passwords between "find my calendars" and "connect", in memory for ten minutes, so that none ever stands in a page.</summary>
@@ -16,19 +16,19 @@ internal sealed class PendingAccounts(TimeProvider time) : IDisposable
 
     private readonly ConcurrentDictionary<Guid, PendingAccount> pending = new();
 
-    public Guid Keep(ConsoleSession session, string provider, string url, string username, Secret password, Integrations.DiscoverAnswer found)
+    public Guid Keep(Guid session, string provider, string url, string username, Secret password, Integrations.DiscoverAnswer found)
     {
         Forget(one => time.GetElapsedTime(one.At) > Life);
         if (pending.Count >= Most)
             Forget(_ => true);
         var id = Guid.CreateVersion7();
-        pending[id] = new PendingAccount(session.Id, provider, url, username, password, found, time.GetTimestamp());
+        pending[id] = new PendingAccount(session, provider, url, username, password, found, time.GetTimestamp());
         return id;
     }
 
     /// <returns>Null for what is not there any more, or is another session's.</returns>
-    public PendingAccount? Find(ConsoleSession session, string id) =>
-        Guid.TryParse(id, out var key) && pending.TryGetValue(key, out var one) && one.Session == session.Id && time.GetElapsedTime(one.At) <= Life ? one : null;
+    public PendingAccount? Find(Guid session, string id) =>
+        Guid.TryParse(id, out var key) && pending.TryGetValue(key, out var one) && one.Session == session && time.GetElapsedTime(one.At) <= Life ? one : null;
 
     public void Remove(string id)
     {

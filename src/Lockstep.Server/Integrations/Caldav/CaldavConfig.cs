@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Lockstep.Calendaring.Caldav;
+using Lockstep.Server.Integrations.Types;
 
 namespace Lockstep.Server.Integrations.Caldav;
 
@@ -27,15 +28,14 @@ internal sealed record CaldavConfig(
     string Username,
     string CalendarPath,
     IReadOnlyList<string> SelectedCalendarIds,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] CaldavAuth Auth = CaldavAuth.Password)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] CaldavAuth Auth = CaldavAuth.Password) : IntegrationConfig
 {
     [JsonIgnore]
-    public Uri Address => new(Url);
+    public override string Account => Username;
+
+    [JsonIgnore]
+    public override Uri Address => new(Url);
 
     [JsonIgnore]
     public CaldavScheme Scheme => Auth == CaldavAuth.Bearer ? CaldavScheme.Bearer : CaldavScheme.Password;
-
-    /// <summary>Scheme, host and port: whom the password is shown to.</summary>
-    [JsonIgnore]
-    public string Origin => Address.GetLeftPart(UriPartial.Authority).ToLowerInvariant();
 }

@@ -21,7 +21,8 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
     {
         using var trace = Meters.Traces.StartActivity("caldav.sync", ActivityKind.Client);
         var began = time.GetTimestamp();
-        var (client, traffic) = clients.ForSync(integration.Config, integration.Failures, secret.RevealText);
+        var config = (CaldavConfig)integration.Config;
+        var (client, traffic) = clients.ForSync(config, integration.Failures, secret.RevealText);
         using var counted = traffic;
         var now = Instant.FromDateTimeOffset(time.GetUtcNow());
         var tools = new SyncTools(client, mirror, session, requireLease, new DeletionAllowance(integration.ConfirmedDeletions), now);
@@ -41,16 +42,17 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
     /// <summary>The calendars to work on: as the mirror has them, or chosen anew when the configuration says otherwise.</summary>
     private async Task<Chosen> Calendars(SyncTools tools, Integration integration, CancellationToken ct)
     {
+        var config = (CaldavConfig)integration.Config;
         var known = await CalendarMirror.Calendars(tools.Session, integration.Id, ct);
-        if (CalendarChoice.IsMade(integration.Config, known))
+        if (CalendarChoice.IsMade(config, known))
             return new Chosen(null, known, []);
-        var answer = await CalendarSearch.Run(tools.Client, integration.Config, ct);
+        var answer = await CalendarSearch.Run(tools.Client, config, ct);
         if (!answer.TryGet(out var account, out var failure))
         {
             await CalendarMirror.MarkUnreadable(tools.Session, [.. known.Select(calendar => calendar.Id)], ct);
             return new Chosen(failure.ToSyncFailure(), [], []);
         }
-        var choice = CalendarChoice.Make(integration.Config, account.Calendars, known);
+        var choice = CalendarChoice.Make(config, account.Calendars, known);
         if (choice.Wanted.Count == 0)
             return new Chosen(choice.Missing, [], []);
         tools.RequireLease();

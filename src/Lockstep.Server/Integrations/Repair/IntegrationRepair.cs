@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Lockstep.Crypto;
 using Lockstep.Server.Http;
+using Lockstep.Server.Integrations.Types;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault;
@@ -111,6 +112,7 @@ internal sealed class IntegrationRepair(Database database, CredentialVault vault
                    external_username = $4,
                    external_email = $5,
                    config = $6::jsonb,
+                   config_format = $12,
                    config_version = i.config_version + 1,
                    field_mappings = $7::jsonb,
                    sync_schedule = $8::jsonb,
@@ -125,8 +127,9 @@ internal sealed class IntegrationRepair(Database database, CredentialVault vault
         SELECT m.id, a.seq
         FROM   made m, audit a
         """,
-        row.Id.Value, row.Version, plan.Label, plan.Config.Username, plan.Email, Json(plan.Config), Json(plan.FieldMappings), Json(plan.Schedule),
-        plan.KeepsCredential, plan.Broken.Select(broken => broken.Column).Distinct().ToArray(), original.Value);
+        row.Id.Value, row.Version, plan.Label, plan.Config.Account, plan.Email, Json(plan.Config), Json(plan.FieldMappings), Json(plan.Schedule),
+        plan.KeepsCredential, plan.Broken.Select(broken => broken.Column).Distinct().ToArray(), original.Value,
+        (short)ConfigReader.Newest);
 
     private static string Owner(StoredIntegration row) => row.Workspace is { } workspace ? $"workspace {workspace}" : $"user {row.User}";
 

@@ -1,8 +1,9 @@
 using System.Text.Json;
 using Lockstep.Calendaring.Caldav;
 using Lockstep.Server.Detection;
-using Lockstep.Server.Http;
 using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Integrations.Feed;
+using Lockstep.Server.Integrations.Types;
 
 namespace Lockstep.Server.Integrations.Repair;
 
@@ -13,7 +14,7 @@ internal sealed record BrokenColumn(string Column, string What);
 
 /// <summary>What is wrong with a row, and what it becomes: columns that are well stay as they are.</summary>
 internal sealed record RepairPlan(
-    IReadOnlyList<BrokenColumn> Broken, string Label, string? Email, CaldavConfig Config, FieldMappings FieldMappings, SyncSchedule Schedule, bool KeepsCredential)
+    IReadOnlyList<BrokenColumn> Broken, string Label, string? Email, IntegrationConfig Config, FieldMappings FieldMappings, SyncSchedule Schedule, bool KeepsCredential)
 {
     /// <summary>RFC 6761 section 6.4: it never resolves, so nothing is ever sent there.</summary>
     private const string Nowhere = "https://repaired.invalid/";
@@ -25,9 +26,9 @@ internal sealed record RepairPlan(
     public static RepairPlan? For(StoredIntegration row)
     {
         var broken = new List<BrokenColumn>();
-        var config = Checked<CaldavConfig>("config", row.Config, Fault, broken);
-        var mappings = Checked<FieldMappings>("field_mappings", row.FieldMappings, Fault, broken);
-        var schedule = Checked<SyncSchedule>("sync_schedule", row.Schedule, Fault, broken);
+        var config = Checked<IntegrationConfig>("config", row.Config, json => ConfigReader.Default.Read(row.Type, row.Format, json), config => config is CaldavConfig account ? Fault(account) : null, broken);
+        var mappings = Checked("field_mappings", row.FieldMappings, ConfigReader.Column<FieldMappings>, Fault, broken);
+        var schedule = Checked("sync_schedule", row.Schedule, ConfigReader.Column<SyncSchedule>, Fault, broken);
         Text("label", row.Label, broken);
         Text("external_username", row.Username, broken);
         Text("external_email", row.Email, broken);
@@ -35,7 +36,7 @@ internal sealed record RepairPlan(
             broken.Add(new BrokenColumn(column, "looks like a secret"));
         if (row.StrangeCredential)
             broken.Add(new BrokenColumn("credential_id", "belongs to another owner"));
-        if (config is not null && row.Username != config.Username && IsWell("external_username"))
+        if (config is not null && row.Username != config.Account && IsWell("external_username"))
             broken.Add(new BrokenColumn("external_username", "is not the user name of config"));
         if (broken.Count == 0)
             return null;
@@ -43,8 +44,7 @@ internal sealed record RepairPlan(
             broken,
             IsWell("label") ? row.Label : "Repaired integration",
             IsWell("external_email") ? row.Email : null,
-            // A user name of its own, since an owner has each account once.
-            IsWell("config") ? config! : new CaldavConfig(Nowhere, $"repaired-{row.Id}", "", []),
+            IsWell("config") ? config! : Empty(row),
             IsWell("field_mappings") ? mappings! : new FieldMappings(),
             IsWell("sync_schedule") ? schedule! : new SyncSchedule(),
             IsWell("credential_id"));
@@ -52,18 +52,10 @@ internal sealed record RepairPlan(
         bool IsWell(string column) => broken.TrueForAll(each => each.Column != column);
     }
 
-    private static T? Checked<T>(string column, string json, Func<T, string?> fault, List<BrokenColumn> broken)
+    private static T? Checked<T>(string column, string json, Func<string, T?> read, Func<T, string?> fault, List<BrokenColumn> broken)
         where T : class
     {
-        T? value;
-        try
-        {
-            value = JsonSerializer.Deserialize<T>(json, StrictJson.Options);
-        }
-        catch (JsonException)
-        {
-            value = null;
-        }
+        var value = read(json);
         var found = Secrets(column, json);
         if (found is not null)
             broken.Add(new BrokenColumn(column, found));
@@ -73,6 +65,15 @@ internal sealed record RepairPlan(
             broken.Add(new BrokenColumn(column, wrong));
         return value;
     }
+
+    /// <summary>Leads nowhere; an account of its own, since an owner has each once.</summary>
+    private static IntegrationConfig Empty(StoredIntegration row) => IntegrationTypes.Find(row.Type)?.Kind switch
+    {
+        ConfigKind.Feed => new FeedConfig($"{Nowhere}{row.Id}"),
+        ConfigKind.ApiKey => new ApiKeyConfig($"repaired-{row.Id}"),
+        ConfigKind.Webhook => new WebhookConfig($"{Nowhere}{row.Id}", []),
+        _ => new CaldavConfig(Nowhere, $"repaired-{row.Id}", "", []),
+    };
 
     private static string? Secrets(string column, string json)
     {

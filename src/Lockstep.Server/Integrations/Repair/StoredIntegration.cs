@@ -15,6 +15,8 @@ internal sealed record StoredIntegration(
     UserId? User,
     WorkspaceId? Workspace,
     string Version,
+    string Type,
+    int Format,
     string Label,
     string? Username,
     string? Email,
@@ -29,7 +31,7 @@ internal sealed record StoredIntegration(
     /// <summary>As the owner of the tables, since it is of every tenant.</summary>
     public static Statement After(Guid? id, int limit) => new(
         """
-        SELECT i.id, i.user_id, i.workspace_id, i.xmin::text, i.label, i.external_username, i.external_email,
+        SELECT i.id, i.user_id, i.workspace_id, i.xmin::text, i.integration_type, i.config_format, i.label, i.external_username, i.external_email,
                i.config::text, i.field_mappings::text, i.sync_schedule::text,
                array_remove(ARRAY[
                    CASE WHEN lockstep.holds_secret(i.config) THEN 'config' END,
@@ -58,13 +60,15 @@ internal sealed record StoredIntegration(
         row.GetGuidOrNull(2) is { } workspace ? new WorkspaceId(workspace) : null,
         row.GetString(3),
         row.GetString(4),
-        row.GetStringOrNull(5),
-        row.GetStringOrNull(6),
-        row.GetString(7),
-        row.GetString(8),
+        row.GetInt16(5),
+        row.GetString(6),
+        row.GetStringOrNull(7),
+        row.GetStringOrNull(8),
         row.GetString(9),
-        row.GetFieldValue<string[]>(10),
-        row.GetBoolean(11),
-        row.GetString(12),
-        row.GetGuidOrNull(13) is { } admin ? new UserId(admin) : null);
+        row.GetString(10),
+        row.GetString(11),
+        row.GetFieldValue<string[]>(12),
+        row.GetBoolean(13),
+        row.GetString(14),
+        row.GetGuidOrNull(15) is { } admin ? new UserId(admin) : null);
 }

@@ -121,7 +121,7 @@ public abstract class SqlVaultTests(PostgresServer postgres) : IAsyncLifetime
         await Scalar(service, "SELECT lockstep.admit_vault_secret($1, $2, NULL)", shared, user);
         (await Refusal(service, "SELECT vault.set_secret_owner($1, $2)", Guid.CreateVersion7(), user)).ShouldBe("P0002");
         foreach (var secret in new[] { his, shared })
-            await Scalar(admin, "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, vault_secret_id) VALUES (gen_random_uuid(), $1, 'caldav', 'l', $2::uuid::text, $2)", user, secret);
+            await Scalar(admin, "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, vault_secret_id, config) VALUES (gen_random_uuid(), $1, 'caldav', 'l', $2::uuid::text, $2, jsonb_build_object('url', 'https://example.com/', 'username', 'me', 'calendarPath', '', 'selectedCalendarIds', '[]'::jsonb))", user, secret);
         (await Scalar(admin, "SELECT lockstep.delete_user($1)", user)).ShouldBe("deleted");
         (await Scalar(service, "SELECT string_agg(id::text, ',') FROM vault.secrets")).ShouldBe(shared.ToString());
     }
@@ -134,7 +134,7 @@ public abstract class SqlVaultTests(PostgresServer postgres) : IAsyncLifetime
         var (user, integration) = (Guid.CreateVersion7(), Guid.CreateVersion7());
         await Scalar(admin, "INSERT INTO auth.users (id, email) VALUES ($1, 'a@example.com')", user);
         var secret = await Store(service, "a password");
-        const string Insert = "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, vault_secret_id) VALUES ($1, $2, 'caldav', 'l', 'u', $3)";
+        const string Insert = "INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, vault_secret_id, config) VALUES ($1, $2, 'caldav', 'l', 'u', $3, jsonb_build_object('url', 'https://example.com/', 'username', 'me', 'calendarPath', '', 'selectedCalendarIds', '[]'::jsonb))";
         (await Refusal(admin, Insert, integration, user, secret)).ShouldBe("23503");
         (await Scalar(service, "SELECT lockstep.admit_vault_secret($1, $2, NULL)", Guid.CreateVersion7(), user)).ShouldBe(false);
         (await Scalar(service, "SELECT lockstep.admit_vault_secret($1, $2, NULL)", secret, user)).ShouldBe(true);

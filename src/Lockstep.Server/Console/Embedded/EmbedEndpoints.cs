@@ -1,0 +1,166 @@
+using Lockstep.Server.Console.Connections;
+using Lockstep.Server.Integrations;
+using Lockstep.Server.Integrations.Caldav;
+using Lockstep.Server.Integrations.Connecting;
+using Lockstep.Server.Vault;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Lockstep.Server.Console.Embedded;
+
+/// <summary>The pages behind a link: choose, sign in, choose calendars, back to the product. Without cookie and without script, so that they also work in a frame.</summary>
+/// <remarks>
+/// The first form that comes keeps the link to the page that sent it, whose key every later form shows. Looking at a link uses nothing up:
+/// programs that fetch links ahead spoil none. Both go by POST alone, in the body, after the first page.
+/// </remarks>
+internal static class EmbedEndpoints
+{
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        var pages = routes.MapGroup("/connect").ExcludeFromDescription().AllowAnonymous()
+            .WithMetadata(new RequestSizeLimitAttribute(ConsoleServices.LargestForm)).AddEndpointFilter(Headers);
+        pages.MapGet("/{link}", Begin);
+        pages.MapPost("/choices", Choices);
+        pages.MapPost("/account", Account);
+        pages.MapPost("/find", Find);
+        pages.MapPost("/finish", Finish);
+        pages.MapPost("/cancel", Cancel);
+    }
+
+    /// <summary>What went wrong outside of a handler, as a page.</summary>
+    public static async Task Answer(HttpContext context, ProblemHttpResult problem)
+    {
+        EmbedHeaders.Set(context.Response, context.RequestServices.GetRequiredService<ConnectOptions>());
+        var refusal = Refusal.Of(problem, context);
+        var message = refusal.Status == 404 ? EmbedMessage.Unknown
+            : new EmbedMessage(refusal.Status >= 500 ? "Not possible right now" : "That was not done", "What it is, and what to do about it, stands above. Nothing was connected.");
+        await (await EmbedVisit.Draw<EmbedMessagePage>(context, message, refusal.Status == 404 ? null : refusal, refusal.Status)).ExecuteAsync(context);
+    }
+
+    private static async Task<IResult> Begin(string link, HttpContext context, ConnectSessions sessions, ConnectOptions options, CancellationToken ct)
+    {
+        if (await sessions.Show(link, null, EmbedVisit.Nobody(context), ct) is not { } shown)
+            return await Say(context, EmbedMessage.Unknown, 404);
+        if (shown.Standing != LinkStanding.Open)
+            return await Ended(context, shown);
+        EmbedHeaders.Set(context.Response, options, new Uri(shown.ReturnUrl));
+        var visit = EmbedVisit.Of(context, shown, link, ConnectLink.New());
+        return await Offer(visit);
+    }
+
+    private static Task<IResult> Choices(HttpContext context, ConsoleForm form, CancellationToken ct) => With(context, form, Offer, ct);
+
+    private static Task<IResult> Account(HttpContext context, ConsoleForm form, CancellationToken ct) => With(context, form, visit =>
+        Choice(visit, form) is { } choice ? visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, Empty(choice))) : Offer(visit), ct);
+
+    private static Task<IResult> Find(
+        HttpContext context, ConsoleForm form, ConnectSessions sessions, AccountUrls addresses, CaldavClients clients, PendingAccounts pending, CancellationToken ct) => With(context, form, async visit =>
+    {
+        if (Choice(visit, form) is not { } choice)
+            return await Offer(visit);
+        var account = new AccountView(choice.Preset, form["url"], form["username"]);
+        // Before anything is sent: nobody guesses passwords with a link.
+        if (!await sessions.Try(visit.Link.Id, visit.Caller, ct))
+            return visit.Leave("failed", failure: "too_many_attempts");
+        var (found, refusal) = Read<DiscoverAnswer>(await DiscoveryEndpoints.Discover(
+            new DiscoverRequest(account.AsksForAddress ? account.Url : choice.Preset!.Url, account.Username, form.Secret("password")), addresses, clients, context.Response, ct), context);
+        if (found is null || form.Secret("password") is not { } password)
+            return await visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, account), refusal);
+        var usable = found.Calendars.Where(calendar => calendar.Components.Count == 0 || calendar.Components.Contains("VEVENT")).ToList();
+        if (usable.Count == 0)
+        {
+            password.Dispose();
+            return await visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, account), Refusal.Of(
+                422, "no_calendars", "Signing in worked, but this account has no calendar for events. Make one there, in its own calendar app, and try again.", context));
+        }
+        var id = pending.Keep(visit.Link.Id, choice.Id, found.Url, account.Username, password, found with { Calendars = usable });
+        return await visit.Page<EmbedCalendarsPage>(new EmbedCalendars(
+            visit.Pass, choice, Connections.ConnectEndpoints.Choice(id.ToString(), choice.Preset, account.Username, usable)));
+    }, ct);
+
+    private static Task<IResult> Finish(
+        HttpContext context, ConsoleForm form, ConnectSessions sessions, IntegrationStore store, SqlVault sqlVault, AccountUrls addresses, PendingAccounts pending, CancellationToken ct) => With(context, form, async visit =>
+    {
+        if (Choice(visit, form) is not { } choice)
+            return await Offer(visit);
+        if (pending.Find(visit.Link.Id, form["account"]) is not { } account)
+        {
+            return await visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, Empty(choice) with { Username = form["username"] }), Refusal.Of(
+                409, "wizard_expired", "This took longer than ten minutes, and the password was not kept. Type it once more.", context));
+        }
+        if (!await sessions.Claim(visit.Link.Id, visit.Caller, ct))
+            return await Say(context, new EmbedMessage("It is being connected", "This account is being connected already. Give it a moment, then go back to where you came from."), 409);
+        var (write, read) = (form["write"], form.All("read").ToHashSet(StringComparer.Ordinal));
+        var (made, refusal) = Read<IntegrationView>(await IntegrationEndpoints.Create(new CreateIntegrationRequest(
+            IntegrationTypes.Find(choice.Id)?.Type ?? IntegrationTypes.Caldav, null, visit.Link.Workspace?.Value,
+            new ConfigRequest(account.Url, account.Username, write, [.. read.Where(href => href != write)]),
+            Connections.ConnectEndpoints.Copy(account.Password)), visit.Session, store, sqlVault, addresses, ct), context);
+        if (made is null)
+        {
+            await sessions.Release(visit.Link.Id, visit.Caller, ct);
+            var view = Connections.ConnectEndpoints.Choice(form["account"], choice.Preset, account.Username, account.Found.Calendars) with { Write = write, Read = read };
+            return await visit.Page<EmbedCalendarsPage>(new EmbedCalendars(visit.Pass, choice, view), refusal);
+        }
+        pending.Remove(form["account"]);
+        await sessions.Finish(visit.Link.Id, "connected", new Tenancy.IntegrationId(made.Id), null, visit.Caller, CancellationToken.None);
+        return visit.Leave("connected", made.Id);
+    }, ct);
+
+    private static Task<IResult> Cancel(HttpContext context, ConsoleForm form, ConnectSessions sessions, CancellationToken ct) => With(context, form, async visit =>
+    {
+        await sessions.Finish(visit.Link.Id, "cancelled", null, null, visit.Caller, ct);
+        return visit.Leave("cancelled");
+    }, ct);
+
+    /// <summary>Lets in who shows link and key, and opens the link for the first of them.</summary>
+    private static async Task<IResult> With(HttpContext context, ConsoleForm form, Func<EmbedVisit, Task<IResult>> page, CancellationToken ct)
+    {
+        // Browsers say where a form was; nobody else knows link and key in any case.
+        if (context.Request.Headers["Sec-Fetch-Site"].ToString() is { Length: > 0 } and not "same-origin")
+            return await Say(context, EmbedMessage.Unknown, 403);
+        var (sessions, options) = (context.RequestServices.GetRequiredService<ConnectSessions>(), context.RequestServices.GetRequiredService<ConnectOptions>());
+        if (!form.Has("key") || await sessions.Show(form["link"], form["key"], EmbedVisit.Nobody(context), ct) is not { } shown)
+            return await Say(context, EmbedMessage.Unknown, 404);
+        if (shown.Standing != LinkStanding.Open)
+            return await Ended(context, shown);
+        EmbedHeaders.Set(context.Response, options, new Uri(shown.ReturnUrl));
+        return await page(EmbedVisit.Of(context, shown, form["link"], form["key"]));
+    }
+
+    private static Task<IResult> Offer(EmbedVisit visit) => visit.Page<EmbedChoicesPage>(new EmbedChoices(visit.Pass, ConnectChoice.Of([.. visit.Link.Types])));
+
+    /// <summary>Whoever opened it gets the way back; who found it later is told no more than that.</summary>
+    private static Task<IResult> Ended(HttpContext context, ShownLink link) => link.Standing switch
+    {
+        LinkStanding.Used => Say(context, EmbedMessage.Used, 410),
+        LinkStanding.Expired => Say(context, new EmbedMessage(
+            "This link has expired", $"Links work for a short while only. Go back to {link.Product}, and start again there: you get a new one.", link.Product, link.Back("expired")), 410),
+        _ => Say(context, new EmbedMessage("This is done", $"This link has done its work. Go back to {link.Product} to see what came of it.", link.Product, link.Back(link.Outcome ?? "cancelled", link.Integration)), 410),
+    };
+
+    private static Task<IResult> Say(HttpContext context, EmbedMessage message, int status) => EmbedVisit.Draw<EmbedMessagePage>(context, message, null, status);
+
+    private static ConnectChoice? Choice(EmbedVisit visit, ConsoleForm form) =>
+        ConnectChoice.Of([.. visit.Link.Types]).FirstOrDefault(choice => choice.Id == form["choice"]);
+
+    private static AccountView Empty(ConnectChoice choice) =>
+        new AccountView(choice.Preset, "", "") is { AsksForAddress: true, Provider: { } preset } asks ? asks with { Url = preset.Url } : new(choice.Preset, "", "");
+
+    private static (T? Value, Refusal? Refusal) Read<T>(INestedHttpResult answer, HttpContext context)
+        where T : class => answer.Result switch
+        {
+            ProblemHttpResult problem => (null, Refusal.Of(problem, context)),
+            IValueHttpResult { Value: T value } => (value, null),
+            _ => (null, null),
+        };
+
+    private static ValueTask<object?> Headers(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        EmbedHeaders.Set(context.HttpContext.Response, context.HttpContext.RequestServices.GetRequiredService<ConnectOptions>());
+        return next(context);
+    }
+}
