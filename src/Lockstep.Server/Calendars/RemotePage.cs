@@ -16,6 +16,13 @@ internal sealed record RemoteObject(string Href, string? ETag, string Ics, Insta
 
     public string? Problem => Read.Problem;
 
+    /// <summary>Reads the text now: there is time for it while the page before is written.</summary>
+    public RemoteObject AsRead()
+    {
+        _ = Read;
+        return this;
+    }
+
     private (EventFacts? Facts, string? Problem) Read => read ??= (EventFacts.Read(Ics, out var problem), problem);
 }
 

@@ -28,6 +28,7 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
     private readonly CalendarFetch fetch = new(tools.Client, Href.Parse(calendar.Href));
     private Dictionary<Href, string>? spellings;
     private HashSet<string>? edited;
+    private Task writing = Task.CompletedTask;
     private int pulled;
     private int unreadable;
     private int forgotten;
@@ -76,7 +77,7 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
         for (var page = 0; page < MostPages; page++)
         {
             var changes = new Changes(this);
-            var answer = await tools.Client.StreamSyncCollectionAsync(href, token, changes.Take, ct);
+            var answer = await Written(tools.Client.StreamSyncCollectionAsync(href, token, changes.Take, ct));
             if (!answer.TryGet(out var report, out var failure))
             {
                 // Whatever a server answers to a token it dislikes, the ETags tell the same.
@@ -186,18 +187,18 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
         var open = missing.ToHashSet();
         var (size, length) = (PageSize, page.Sum(remote => remote.Ics.Length));
         // Should it fail, what came is true all the same.
-        await tools.Client.StreamEventsAsync(href, async (found, token) =>
+        await Written(tools.Client.StreamEventsAsync(href, async (found, token) =>
         {
             if (!open.Remove(found.Href))
                 return;
-            page.Add(Remote(found));
+            page.Add(Remote(found).AsRead());
             length += found.Ics.Length;
             if (page.Count < size && length < LongestPage)
                 return;
             (size, length) = (Math.Min(size * 2, LargestPage), 0);
-            await Apply(new RemotePage([.. page], [], null), token);
+            await Write([.. page], token);
             page.Clear();
-        }, ct);
+        }, ct));
         return [.. missing.Where(open.Contains)];
     }
 
@@ -241,7 +242,25 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
         return mirror;
     }
 
-    private Task TakePage(IReadOnlyList<RemoteObject> page, CancellationToken ct) => Apply(new RemotePage(page, [], null), ct);
+    /// <summary>Starts to apply a page, so that the next is read meanwhile.</summary>
+    private async Task Write(IReadOnlyList<RemoteObject> page, CancellationToken ct)
+    {
+        await writing;
+        writing = Apply(new RemotePage(page, [], null), ct);
+    }
+
+    /// <summary>The end of a stream, with all of its pages applied.</summary>
+    private async Task<T> Written<T>(Task<T> stream)
+    {
+        try
+        {
+            return await stream;
+        }
+        finally
+        {
+            await writing;
+        }
+    }
 
     private async Task Apply(RemotePage page, CancellationToken ct)
     {
@@ -296,12 +315,12 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
                 return;
             var full = page;
             (page, length, size) = ([], 0, Math.Min(size * 2, LargestPage));
-            await pull.TakePage(full, ct);
+            await pull.Write(full, ct);
         }
 
         private void Add(RemoteObject remote)
         {
-            page.Add(remote);
+            page.Add(remote.AsRead());
             length += remote.Ics.Length;
         }
     }
