@@ -6,6 +6,7 @@ using Lockstep.Bench.Load;
 using Lockstep.Bench.Postgres;
 using Lockstep.Server.ChangeSync;
 using Lockstep.Server.ChangeSync.Native;
+using Lockstep.Server.ChangeSync.Schemas;
 using Lockstep.Server.Http;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -46,8 +47,9 @@ internal sealed class PushLoad(UserBlock users, int changes, bool hot = false)
         var user = users.First;
         var push = JsonSerializer.Deserialize<NativePush>(Body("pgbench", 1, 0), StrictJson.Options)!;
         var log = house.Services.GetRequiredService<ChangeLog>();
+        var schemas = house.Services.GetRequiredService<TableSchemas>();
         var trips = await Recorder.Record(house, user, session => log.Push(
-            session, App, PgbenchClient, [.. push.Mutations.Select(mutation => NativeChange.Read(mutation, App, PgbenchClient))], ct));
+            session, App, PgbenchClient, [.. push.Mutations.Select(mutation => NativeChange.Read(mutation, App, PgbenchClient, schemas))], ct));
         // The other users of the script have that client too.
         await house.Administer(
             $"""
