@@ -86,7 +86,10 @@ internal sealed class Api : IDisposable
     /// <exception cref="ApiRefusedException">Nothing answers.</exception>
     public Task<T> Exchange<T>(HttpRequestMessage request, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken ct)
     {
-        request.RequestUri = new Uri(server, request.RequestUri!);
+        var whole = new Uri(server, request.RequestUri!);
+        if (whole.Scheme != server.Scheme || whole.Authority != server.Authority)
+            throw new ApiRefusedException(ExitCode.Failed, "The path leads to another server. Begin it with one slash, such as /v1/integrations.");
+        request.RequestUri = whole;
         return Send(request, read, ct, ct);
     }
 

@@ -44,7 +44,7 @@ internal sealed class AppendRows
             Column(row => row.Change.Actor),
             Column(row => row.Change.Origin),
             Column(row => row.Change.SchemaVersion),
-            Column(row => row.Data.Length + row.Times.Length),
+            Column(row => row.Data.Length + row.Times.Length + (row.Change.Actor?.Length ?? 0) + (row.Change.Origin?.Length ?? 0)),
             Column(row => row.At.ToDateTimeUtc()),
             records.Select(record => place[record.Key.Scope]).ToArray(),
             records.Select(record => record.Key.App).ToArray(),

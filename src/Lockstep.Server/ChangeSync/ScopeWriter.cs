@@ -105,6 +105,9 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
         {
             if (from is null && record.MovedAway && change.Op == ChangeOp.Update && after.IsLive)
                 return ChangeResult.Rejected("record_moved", "This record is not in this space any more, or not for you. Pull to see what is, and do not send the change again.");
+            // It is elsewhere now, and whoever has it there is not to lose it.
+            if (from is null && record.MovedAway && change.Op == ChangeOp.Delete)
+                return ChangeResult.Superseded;
             if (places.Home(change, named, from, after, out var more) is not { } belongs)
                 return Miss(more!.Value);
             home = belongs;
@@ -192,6 +195,8 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
         var now = FieldTime.Of(Now.ToUnixTimeMilliseconds(), book.NextArrival(), change.ClientId);
         var left = RecordMove.Leave(record.State, now);
         var arrived = RecordMove.Arrive(relabels ? left : there.State, after, now);
+        if (IsSealed(home, change.App) && arrived.Fields.Any(field => SealedValues.IsPlain(field.Key, field.Value.Json)))
+            return ChangeResult.Rejected("plaintext_refused", "Fields of this record are not sealed. Seal them in the same change.");
         if (rules.Schemas.For(change.App, change.Table)?.Refusal(arrived) is { } unfit)
             return unfit;
         if (Charge(home.Scope, relabels ? record.State : there.State, arrived) is { } tooMuch)
@@ -231,7 +236,9 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
         return null;
     }
 
-    private bool IsSealed(Location place, string app) => places.KeysOf(place.Scope)?.Epochs.ContainsKey(app) == true;
+    /// <summary>A private record is sealed as its space is, though it lives in its author's scope.</summary>
+    private bool IsSealed(Location place, string app) => places.Spaces.Values.Any(space =>
+        (space.Scope.Id == place.Scope.Id || !space.IsOwn && space.Label == place.Label) && space.Keys.Epochs.ContainsKey(app));
 
     private async Task<bool> Administers(Guid scope, CancellationToken ct) => (await transaction!.Query(
         new Statement(

@@ -100,7 +100,8 @@ internal static class DatabaseStart
 
     private static async Task<IReadOnlyList<string>> Migrate(NpgsqlConnectionStringBuilder address, LoginVerifiers? logins, CancellationToken ct)
     {
-        var once = new NpgsqlConnectionStringBuilder(address.ConnectionString) { Pooling = false };
+        // A migration takes as long as the tables are large, and another node that migrates is waited for.
+        var once = new NpgsqlConnectionStringBuilder(address.ConnectionString) { Pooling = false, CommandTimeout = 0 };
         await using var source = NpgsqlDataSource.Create(once);
         try
         {

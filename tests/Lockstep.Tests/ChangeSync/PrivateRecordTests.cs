@@ -138,6 +138,30 @@ public sealed class PrivateRecordTests(LockstepApp app) : IClassFixture<Lockstep
 
     private static SharpPeer Reader(HttpClient client, string name) => new(client, "todo", name, 0, TimeProvider.System);
 
+    [Fact]
+    public async Task What_became_private_outlives_a_deletion_by_who_had_it_and_an_export_that_comes_in_again()
+    {
+        var (ann, bo, space) = await SpaceAsync("pk", "pl");
+        await ann.Push("todo", "a", Mutation(1, "r", Shared(1), "insert", space));
+        (await ann.Push("todo", "a", Mutation(2, "r", Private("mine"), space: space))).ShouldBe(["applied"]);
+        (await bo.Push("todo", "b", Mutation(1, "r", op: "delete", space: space))).ShouldBe(["superseded"]);
+        await ann.Push("todo", "a", Mutation(3, "gone", Private("x"), "insert", space), Mutation(4, "gone", op: "delete", space: space));
+        await ImportedAsync();
+        (await bo.GetStringAsync("/v1/export")).ShouldNotContain("gone");
+
+        (await ann.Push("todo", "a", Mutation(5, "r", new { visibility = new { value = "shared" } }, space: space))).ShouldBe(["applied"]);
+        await ImportedAsync();
+        (await bo.GetStringAsync("/v1/export")).ShouldContain("mine");
+
+        async Task ImportedAsync()
+        {
+            var export = await ann.GetStringAsync("/v1/export");
+            export.ShouldContain("mine");
+            await ann.PostAsync("/v1/import", new StringContent(export, System.Text.Encoding.UTF8, "application/x-ndjson")).ShouldBeAsync(HttpStatusCode.OK);
+            (await ann.GetStringAsync("/v1/export")).ShouldContain("mine");
+        }
+    }
+
     private static object Private(string value) => new { v = new { value }, visibility = new { value = "private" } };
 
     private static object Shared(int value) => new { v = new { value } };

@@ -72,6 +72,18 @@ public sealed class RecordMoveTests(LockstepApp app) : IClassFixture<LockstepApp
     }
 
     [Fact]
+    public async Task A_record_that_somebody_planted_under_an_id_catches_nothing_that_another_makes_anew()
+    {
+        var (planter, victim, trap) = await SpaceAsync("mp", "mv");
+        await planter.Mana("notes", Push(new { table = "settings", id = "settings", op = "insert", data = new { theme = "planted", spaceId = trap } }));
+
+        (await victim.Mana("notes", Push(new { table = "settings", id = "settings", op = "insert", data = new { theme = "my own" } })))["rejected"].ShouldBeNull();
+
+        (await planter.GetStringAsync("/v1/export")).ShouldNotContain("my own");
+        Exported(await victim.GetStringAsync("/v1/export")).Count(record => record["fields"]?["theme"]?["value"]?.GetValue<string>() == "my own" && record["spaceId"]?.GetValue<string>() != trap).ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Its_author_or_an_admin_moves_a_record_and_only_between_spaces_of_both()
     {
         var (ann, bo, red) = await SpaceAsync("mg", "mh");

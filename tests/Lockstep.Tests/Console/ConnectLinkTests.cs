@@ -170,6 +170,9 @@ public sealed class ConnectLinkTests : IClassFixture<SyncedApp>, IAsyncLifetime
         await service.PostAsync("/v1/connect-sessions", new { returnUrl = Product }).ShouldBeProblemAsync(422, "invalid_request");
         await service.PostAsync("/v1/connect-sessions", new { userId = Guid.CreateVersion7(), returnUrl = Product }).ShouldBeProblemAsync(404, "unknown_user");
         await service.PostAsync("/v1/connect-sessions", new { userId = user, workspaceId = Guid.CreateVersion7(), returnUrl = Product }).ShouldBeProblemAsync(404, "not_found");
+        var workspace = await owner.WorkspaceAsync();
+        (await service.PostAsync("/v1/connect-sessions", new { userId = user, workspaceId = workspace, returnUrl = Product }).ShouldBeAsync(HttpStatusCode.Created)).Id("workspaceId").ShouldBe(workspace);
+        await service.PostAsync("/v1/connect-sessions", new { userId = other, workspaceId = workspace, returnUrl = Product }).ShouldBeProblemAsync(404, "not_found");
         // Somebody who was never here is the same user when he comes.
         var fresh = await service.PostAsync("/v1/connect-sessions", new { subject = "newcomer@example.com", returnUrl = Product }).ShouldBeAsync(HttpStatusCode.Created);
         fresh.Id("userId").ShouldBe(synced.App.UserId("newcomer"));

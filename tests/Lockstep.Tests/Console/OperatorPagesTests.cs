@@ -20,7 +20,7 @@ public sealed class OperatorPagesTests(LockstepApp app) : IClassFixture<Lockstep
         await app.ScalarAsync<Guid>(
             """
             INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, config, status, last_sync_error_code, next_sync_at)
-            VALUES (gen_random_uuid(), $1, 'caldav', 'Mine', 'me', '{"url": "https://dav.example.net/me/", "username": "me"}', 'error', 'unreachable', now() + interval '1 day') RETURNING id
+            VALUES (gen_random_uuid(), $1, 'caldav', 'Mine', 'me', '{"url": "https://dav.example.net/me/", "username": "me", "calendarPath": "", "selectedCalendarIds": []}', 'error', 'unreachable', now() + interval '1 day') RETURNING id
             """, app.UserId("sealer"));
         using var visitor = await ConsoleVisitor.SignInAsync(app, "ops", "service_role");
         var page = await UntilAsync(visitor, "/console/system", one => one.QuerySelectorAll("[aria-labelledby=nodes] li").Length == 2);

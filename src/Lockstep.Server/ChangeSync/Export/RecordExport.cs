@@ -65,6 +65,11 @@ internal static class RecordExport
                     FROM   lockstep.sync_records r
                     WHERE  (r.scope_id, r.app, r.table_name, r.record_id) > ($1, $2, $3, $4)
                     AND    r.scope_id = ANY ((SELECT lockstep.visible_scopes())::uuid[])
+                    -- What a record left behind where it moved from is no deletion: imported, it would meet the record itself.
+                    AND    r.moved_to IS NULL
+                    -- Nor does a space hear of private records that its author deleted.
+                    AND    NOT (r.deleted AND r.space_id IS NOT NULL AND r.space_id NOT LIKE '\_personal:%'
+                                AND EXISTS (SELECT 1 FROM lockstep.sync_scopes o WHERE o.scope_id = r.scope_id AND o.user_id IS NOT NULL))
                     ORDER  BY r.scope_id, r.app, r.table_name, r.record_id
                     LIMIT  $5),
                 n AS (

@@ -6,6 +6,9 @@ namespace Lockstep.Server.ChangeSync.Mana;
 /// <summary>One change of the mana wire.</summary>
 internal static class ManaChange
 {
+    /// <summary>Characters; nothing else bounds it, and everybody who reads the change reads it.</summary>
+    private const int LongestOrigin = 200;
+
     /// <param name="fault">Why it cannot be stored; the change returned is then a place-holder.</param>
     /// <exception cref="ManaFaultException">It names no record or no known operation: the client is broken, so nothing of the push is stored.</exception>
     public static Change Read(JsonElement json, string app, string clientId, int index, out ChangeResult? fault)
@@ -103,7 +106,9 @@ internal static class ManaChange
             ? ChangeResult.Rejected("unstorable_value", "The change holds a NUL, half a character or an endless number.")
             : !Names.IsName(change.Table, Names.LongestTable) || !Names.IsName(change.RecordId, Names.LongestRecordId)
                 ? ChangeResult.Rejected("invalid_record_id", $"table has {Names.LongestTable} and id {Names.LongestRecordId} characters at most.")
-                : null;
+                : change.Origin is { Length: > LongestOrigin }
+                    ? ChangeResult.Rejected("invalid_origin", $"origin has {LongestOrigin} characters at most.")
+                    : null;
 
     private static Change TooLarge(Change change, string where, out ChangeResult? fault) =>
         Fail(change, JsonBounds.TooLargeCode, JsonBounds.TooLargeDetail(where), out fault);

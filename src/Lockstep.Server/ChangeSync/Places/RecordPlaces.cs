@@ -52,7 +52,9 @@ internal sealed class RecordPlaces(ScopeBook book)
         }
         return Spaces.TryGetValue(seen.Place, out var space) && Live(new Location(space.Scope, null).Key(change)) is { } record ? new Location(space.Scope, record.Label) : null;
 
+        // What somebody else has put in a space under this id does not catch what the caller makes anew.
         bool IsMeant(Sighting sighting) => sighting.Scope != named.Scope.Id
+            && (change.Op != ChangeOp.Insert || change.Naming == Naming.InSpace || sighting.IsMine)
             && (change.Naming != Naming.InSpace || sighting.Place.Length == 0 && sighting.Label == named.Label);
     }
 

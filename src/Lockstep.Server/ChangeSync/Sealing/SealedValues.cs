@@ -29,13 +29,11 @@ internal static partial class SealedValues
         // An import brings none, and what it would bring is here or of no use.
         if (space.IsSpace && change is { Table: Members, IsSignedList: false })
             return change.IsRestored ? ChangeResult.Superseded : ChangeResult.Rejected("members_signed_only", "A list of members is taken with its signature alone: PUT /v1/sync/{app}/spaces/{space}/encryption.");
-        if (!space.Epochs.TryGetValue(change.App, out var epoch))
+        // Else a member could put a point of his own under somebody else's device, before the first list too, and read on when he has gone.
+        if (space.IsSpace && change.Table is Devices or Keys && !mine && !space.Administers)
+            return ChangeResult.Rejected("not_yours", $"Record '{change.RecordId}' of {change.Table} is somebody else's; its author or an admin of the space changes it.");
+        if (change.Table[0] == OwnTable || !space.Epochs.TryGetValue(change.App, out var epoch))
             return null;
-        if (change.Table[0] == OwnTable)
-            // Else a member could put a point of his own under somebody else's device, and read on when he has gone.
-            return change.Table is not (Devices or Keys) || mine || space.Administers
-                ? null
-                : ChangeResult.Rejected("not_yours", $"Record '{change.RecordId}' of {change.Table} is somebody else's; its author or an admin of the space changes it.");
         foreach (var (name, field) in change.Fields)
         {
             // The server goes by these two; a sealed visibility hides nothing.
@@ -48,6 +46,9 @@ internal static partial class SealedValues
         }
         return null;
     }
+
+    /// <summary>Whether a field of a record in a sealed space would be in plain and should not.</summary>
+    public static bool IsPlain(string name, string json) => name != SpaceField && name != Visibility.Field && EpochOf(json) is null;
 
     private static int? EpochOf(string json) =>
         Envelope().Match(json) is { Success: true } match && int.TryParse(match.Groups[1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) ? epoch : null;

@@ -106,7 +106,12 @@ internal static class EmbedEndpoints
             return await visit.Page<EmbedCalendarsPage>(new EmbedCalendars(visit.Pass, choice, view), refusal);
         }
         pending.Remove(form["account"]);
-        await sessions.Finish(visit.Link.Id, "connected", new Tenancy.IntegrationId(made.Id), null, visit.Caller, CancellationToken.None);
+        // Taken back while the account was looked at: the product has been told that nothing was connected.
+        if (!await sessions.Finish(visit.Link.Id, "connected", new Tenancy.IntegrationId(made.Id), null, visit.Caller, CancellationToken.None))
+        {
+            await store.Delete(visit.Session, new Tenancy.IntegrationId(made.Id), CancellationToken.None);
+            return await Say(context, new EmbedMessage("This link was taken back", "Nothing was connected. Go back to where you came from, and start again there."), 409);
+        }
         return visit.Leave("connected", made.Id);
     }, ct);
 

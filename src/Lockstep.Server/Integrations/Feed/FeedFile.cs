@@ -6,12 +6,15 @@ using Lockstep.Server.Calendars;
 
 namespace Lockstep.Server.Integrations.Feed;
 
-/// <summary>A feed, cut into what a CalDAV server would keep: one resource a UID (RFC 4791 section 4.1), with the zones of the file. Pure.</summary>
+/// <summary>A feed, cut into what a CalDAV server would keep: one resource a UID (RFC 4791 section 4.1), with the zones it names. Pure.</summary>
 /// <param name="Objects">Each once, by href; the ETag is the hash of the text.</param>
 internal sealed partial record FeedFile(IReadOnlyList<RemoteObject> Objects)
 {
+    /// <summary>Of all resources of a file together: what is read is held at once.</summary>
+    private const long MostCharacters = 64L << 20;
+
     /// <param name="calendar">The href of the calendar: resources are addressed below it, by the hash of their UID.</param>
-    /// <returns>Null for what is no calendar, or was cut off: its events must not be taken for gone.</returns>
+    /// <returns>Null for what is no calendar, is far too large as events, or was cut off: its events must not be taken for gone.</returns>
     public static FeedFile? Read(string text, string calendar)
     {
         if (!text.TrimEnd().EndsWith("END:VCALENDAR", StringComparison.OrdinalIgnoreCase))
@@ -19,14 +22,28 @@ internal sealed partial record FeedFile(IReadOnlyList<RemoteObject> Objects)
         var document = CalendarDocument.Parse(text);
         if (document.Calendar is not { } outer)
             return null;
-        var zones = string.Concat(document.ComponentsNamed("VTIMEZONE").Select(Written));
+        var zones = document.ComponentsNamed("VTIMEZONE")
+            .GroupBy(zone => zone.Text("TZID")?.Trim() ?? "", StringComparer.Ordinal)
+            .ToDictionary(group => group.Key, group => Written(group.First()), StringComparer.Ordinal);
         var head = $"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:{Line(outer.Text("PRODID")) ?? "-//Lockstep//Feed//EN"}\r\n";
-        var objects = document.ComponentsNamed("VEVENT")
-            .GroupBy(component => component.Text("UID") is { Length: > 0 } uid ? uid : Hash(Written(component)), StringComparer.Ordinal)
-            .Select(group => Resource(calendar, group.Key, head + zones + string.Concat(group.Select(component => Event(component, group.Key))) + "END:VCALENDAR\r\n"))
-            .ToList();
+        var objects = new List<RemoteObject>();
+        var room = MostCharacters;
+        foreach (var group in document.ComponentsNamed("VEVENT").GroupBy(
+            component => component.Text("UID") is { Length: > 0 } uid ? uid : Hash(Written(component)), StringComparer.Ordinal))
+        {
+            var events = string.Concat(group.Select(component => Event(component, group.Key)));
+            // Every event with every zone of the file would be the product of the two.
+            var used = string.Concat(ZonesOf(events).Select(name => zones.GetValueOrDefault(name)));
+            if ((room -= head.Length + used.Length + events.Length) < 0)
+                return null;
+            objects.Add(Resource(calendar, group.Key, $"{head}{used}{events}END:VCALENDAR\r\n"));
+        }
         return new FeedFile(objects);
     }
+
+    private static IEnumerable<string> ZonesOf(string events) => ZoneName().Matches(Fold().Replace(events, ""))
+        .Select(match => match.Groups[1].Success ? match.Groups[1].Value : match.Groups[2].Value)
+        .Distinct(StringComparer.Ordinal);
 
     private static RemoteObject Resource(string calendar, string uid, string ics) =>
         new($"{calendar}{(calendar.Contains('#', StringComparison.Ordinal) ? "-" : "#")}{Hash(uid)}", $"\"{Hash(Stamp().Replace(ics, ""))}\"", ics, null);
@@ -46,6 +63,13 @@ internal sealed partial record FeedFile(IReadOnlyList<RemoteObject> Objects)
     /// <summary>Feeds are written anew each time, with the time of that in each event; nothing has changed by it.</summary>
     [GeneratedRegex(@"^DTSTAMP[;:].*\n", RegexOptions.Multiline | RegexOptions.IgnoreCase)]
     private static partial Regex Stamp();
+
+    [GeneratedRegex("TZID=(?:\"([^\"\\r\\n]*)\"|([^:;,\\r\\n]*))", RegexOptions.IgnoreCase)]
+    private static partial Regex ZoneName();
+
+    /// <summary>RFC 5545 section 3.1.</summary>
+    [GeneratedRegex(@"\r?\n[ \t]")]
+    private static partial Regex Fold();
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 16));
 }

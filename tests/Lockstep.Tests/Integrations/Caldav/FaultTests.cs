@@ -362,7 +362,7 @@ public sealed partial class FaultTests(TwoServers servers) : IClassFixture<TwoSe
     {
         await servers.Other(Dav.Radicale).MakeCalendarAsync("reported", Ct);
         for (var n = 0; n < 600; n++)
-            await servers.Other(Dav.Radicale).PutAsync($"reported/{n}.ics", DavProbe.Event($"{n}@reported", $"E{n:000}", "20260302T090000Z"), Ct);
+            await File.WriteAllTextAsync(Path.Combine(servers.RadicaleFolder("reported"), $"{n}.ics"), DavProbe.Event($"{n}@reported", $"E{n:000}", "20260302T090000Z"), Ct);
         var proxy = servers.Proxy(Dav.Radicale);
         proxy.Reset();
         proxy.Do(passing => passing.Kind == "sync-collection" ? new Fault.Truncate() : IsListing(passing) ? new Fault.CutBefore() : Fault.None);

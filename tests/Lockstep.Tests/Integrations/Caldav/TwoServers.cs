@@ -37,6 +37,9 @@ public sealed class TwoServers : IAsyncLifetime
     /// <summary>Another client of the same account; it does not go through the proxy.</summary>
     public DavProbe Other(Dav server) => server == Dav.Radicale ? radicale.As("alice") : xandikos.Alice;
 
+    /// <summary>Where Radicale keeps a calendar of alice: hundreds of events are written there sooner than put.</summary>
+    public string RadicaleFolder(string calendar) => radicale.CalendarFolder("alice", calendar);
+
     /// <summary>Another user of the Radicale, whose calendars alice may read.</summary>
     public DavProbe Bob => radicale.As("bob");
 

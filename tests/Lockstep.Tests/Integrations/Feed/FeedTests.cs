@@ -112,6 +112,18 @@ public sealed class FeedTests(FeedApp world) : IClassFixture<FeedApp>
     }
 
     [Fact]
+    public void Zones_come_with_the_events_that_name_them_and_no_small_file_becomes_a_large_one()
+    {
+        var zone = $"BEGIN:VTIMEZONE\r\nTZID:Here\r\nCOMMENT:{new string('z', 1 << 20)}\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n";
+        FeedFile.Read(File(":20260101T100000Z", 1000), "https://example.com/a.ics").ShouldNotBeNull().Objects.Sum(one => one.Ics.Length).ShouldBeLessThan(1 << 20);
+        FeedFile.Read(File(";TZID=Here:20260101T100000", 3), "https://example.com/a.ics").ShouldNotBeNull().Objects.ShouldAllBe(one => one.Ics.Length > 1 << 20);
+        FeedFile.Read(File(";TZID=Here:20260101T100000", 100), "https://example.com/a.ics").ShouldBeNull();
+
+        string File(string start, int events) => $"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//X//Y//EN\r\n{zone}"
+            + string.Concat(Enumerable.Range(0, events).Select(n => $"BEGIN:VEVENT\r\nUID:{n}\r\nDTSTART{start}\r\nEND:VEVENT\r\n")) + "END:VCALENDAR\r\n";
+    }
+
+    [Fact]
     public void A_file_is_cut_by_uid_with_its_zones_and_what_has_no_uid_gets_a_lasting_one()
     {
         const string Zone = "BEGIN:VTIMEZONE\r\nTZID:Here\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n";
