@@ -358,6 +358,7 @@ public sealed partial class FaultTests(TwoServers servers) : IClassFixture<TwoSe
 
     /// <summary>For a PROPFIND of all members Radicale needs minutes when there are tens of thousands: none is sent.</summary>
     [Fact]
+    [Trait("Category", "Long")]
     public async Task What_a_cut_first_read_missed_is_told_by_one_report()
     {
         await servers.Other(Dav.Radicale).MakeCalendarAsync("reported", Ct);
