@@ -50,6 +50,8 @@ internal sealed class SharedAnswers<TQuestion, TAnswer>(TimeProvider time, Durat
         await turns.WaitAsync(entry.Stop.Token);
         try
         {
+            // A turn that comes free in the same moment wins over the cancellation.
+            entry.Stop.Token.ThrowIfCancellationRequested();
             return await find(entry.Stop.Token);
         }
         finally

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Lockstep.Calendaring.Caldav;
 using Lockstep.Crypto;
 using Lockstep.Server.Http;
@@ -105,11 +106,15 @@ internal static class DiscoveryEndpoints
         ? NoSecret()
         : await feeds.Get(url, null, ct) switch
         {
-            FeedAnswer.File(var text, _) when FeedFile.Read(text, "") is { } file => TypedResults.Ok(new DiscoverAnswer(
-                url.GetLeftPart(UriPartial.Authority) + "/", [new DiscoveredCalendar("", $"{file.Objects.Count} events", null, ["VEVENT"], true)])),
             FeedAnswer.Failed(var failure) => Problems.Of(failure.Kind == FailureKind.Throttled ? 429 : 502, failure.Code, failure.Message),
-            _ => Problems.Of(422, "not_a_calendar", $"{url.Host} answers, but not with a calendar that is complete."),
+            FeedAnswer.File(var text, _) => Seen(url, text),
+            _ => throw new UnreachableException(),
         };
+
+    private static Results<Ok<DiscoverAnswer>, ProblemHttpResult> Seen(Uri url, string text) => FeedFile.Read(text, "", out var fault) is { } file
+        ? TypedResults.Ok(new DiscoverAnswer(
+            url.GetLeftPart(UriPartial.Authority) + "/", [new DiscoveredCalendar("", $"{file.Objects.Count} events", null, ["VEVENT"], true)]))
+        : Problems.Of(422, fault!.Code, $"{url.Host} {fault.Sentence}");
 
     private static ProblemHttpResult NoSecret() => Problems.Conflict(
         "credential_revoked", "This integration has no secret to sign in with. Give it one: PATCH with secret.");

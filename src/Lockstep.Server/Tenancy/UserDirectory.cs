@@ -43,17 +43,24 @@ internal sealed class UserDirectory(Database database, JwtOptions options, Membe
         return user;
     }
 
-    /// <summary>Whether there is such a user, for work on somebody's behalf.</summary>
+    /// <summary>Whether there is such a user, for work on somebody's behalf. Their memberships are those of elsewhere afterwards.</summary>
     public async ValueTask<bool> Knows(UserId user, CancellationToken ct)
+    {
+        if (!await IsKnown(user, ct))
+            return false;
+        await memberships.Refresh(user, ct);
+        return true;
+    }
+
+    private async ValueTask<bool> IsKnown(UserId user, CancellationToken ct)
     {
         if (seen.TryGetValue((user, null), out var until) && until > time.GetUtcNow())
             return true;
         var found = await database.For(Caller.Worker(user)).Query(
             new Statement("SELECT 1 FROM auth.users WHERE id = $1", user.Value), row => row.GetInt32(0), ct);
-        if (found.Count == 0)
-            return false;
-        seen[(user, null)] = time.GetUtcNow() + Remembered;
-        return true;
+        if (found.Count > 0)
+            seen[(user, null)] = time.GetUtcNow() + Remembered;
+        return found.Count > 0;
     }
 
     /// <summary>After a deletion: the next token of this user makes it anew.</summary>

@@ -2,6 +2,7 @@ using Lockstep.Server.Console.Connections;
 using Lockstep.Server.Integrations;
 using Lockstep.Server.Integrations.Caldav;
 using Lockstep.Server.Integrations.Connecting;
+using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -133,6 +134,7 @@ internal static class EmbedEndpoints
         if (shown.Standing != LinkStanding.Open)
             return await Ended(context, shown);
         EmbedHeaders.Set(context.Response, options, new Uri(shown.ReturnUrl));
+        await context.RequestServices.GetRequiredService<UserDirectory>().Refresh(shown.User, ct);
         return await page(EmbedVisit.Of(context, shown, form["link"], form["key"]));
     }
 

@@ -12,7 +12,7 @@ namespace Lockstep.Server.Console.Sessions;
 /// <summary>From the cookie to the <see cref="Caller"/> of this request. Pages alone are asked this way: the API takes no cookie.</summary>
 [SuppressMessage("Performance", "CA1812", Justification = "Made by the authentication services")]
 internal sealed class ConsoleAuthentication(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, ConsoleSessions sessions, CallerContext caller)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, ConsoleSessions sessions, UserDirectory users, CallerContext caller)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "Console";
@@ -25,6 +25,8 @@ internal sealed class ConsoleAuthentication(
         if (ConsoleCookie.Read(Request) is not { } key || await sessions.Find(key, Context.RequestAborted) is not { } session)
             return AuthenticateResult.NoResult();
         Context.Items[Item] = session;
+        if (session.User is { } member)
+            await users.Refresh(member, Context.RequestAborted);
         var address = Context.Connection.RemoteIpAddress;
         caller.Caller = session.User is { } user
             ? new Caller(user, CallerRole.Authenticated, $"user:{user}", address, Context.TraceIdentifier)

@@ -6,6 +6,15 @@ using Lockstep.Server.Calendars;
 
 namespace Lockstep.Server.Integrations.Feed;
 
+/// <summary>Why a feed that came is not read.</summary>
+/// <param name="Sentence">Begins with the host, which is left out.</param>
+internal sealed record FeedFault(string Code, string Sentence)
+{
+    public static readonly FeedFault NoCalendar = new("not_a_calendar", "answers, but not with a calendar that is complete: no BEGIN:VCALENDAR with its END.");
+
+    public static readonly FeedFault TooLarge = new("feed_too_large", "sends a feed whose events, each with the time zones that it names, have more than 64 million characters together.");
+}
+
 /// <summary>A feed, cut into what a CalDAV server would keep: one resource a UID (RFC 4791 section 4.1), with the zones it names. Pure.</summary>
 /// <param name="Objects">Each once, by href; the ETag is the hash of the text.</param>
 internal sealed partial record FeedFile(IReadOnlyList<RemoteObject> Objects)
@@ -14,14 +23,17 @@ internal sealed partial record FeedFile(IReadOnlyList<RemoteObject> Objects)
     private const long MostCharacters = 64L << 20;
 
     /// <param name="calendar">The href of the calendar: resources are addressed below it, by the hash of their UID.</param>
-    /// <returns>Null for what is no calendar, is far too large as events, or was cut off: its events must not be taken for gone.</returns>
-    public static FeedFile? Read(string text, string calendar)
+    /// <param name="fault">Why it is null: its events must not be taken for gone.</param>
+    public static FeedFile? Read(string text, string calendar, out FeedFault? fault)
     {
+        // Without its end it was cut off.
+        fault = FeedFault.NoCalendar;
         if (!text.TrimEnd().EndsWith("END:VCALENDAR", StringComparison.OrdinalIgnoreCase))
             return null;
         var document = CalendarDocument.Parse(text);
         if (document.Calendar is not { } outer)
             return null;
+        fault = FeedFault.TooLarge;
         var zones = document.ComponentsNamed("VTIMEZONE")
             .GroupBy(zone => zone.Text("TZID")?.Trim() ?? "", StringComparer.Ordinal)
             .ToDictionary(group => group.Key, group => Written(group.First()), StringComparer.Ordinal);
@@ -38,6 +50,7 @@ internal sealed partial record FeedFile(IReadOnlyList<RemoteObject> Objects)
                 return null;
             objects.Add(Resource(calendar, group.Key, $"{head}{used}{events}END:VCALENDAR\r\n"));
         }
+        fault = null;
         return new FeedFile(objects);
     }
 

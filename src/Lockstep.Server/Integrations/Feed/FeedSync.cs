@@ -10,7 +10,7 @@ namespace Lockstep.Server.Integrations.Feed;
 /// <remarks>
 /// <code>
 /// (1) GET with If-None-Match  --> 304: as it was
-/// (2) FeedFile cuts it: one resource a UID, with the zones of the file; its ETag is its hash
+/// (2) FeedFile cuts it: one resource a UID, with the zones that it names; its ETag is its hash
 /// (3) new and other ones into the mirror, in pages; what is gone only from a file that could be read to its end, and guarded as every mass deletion
 /// </code>
 /// What cannot be read is never taken for empty.
@@ -42,7 +42,7 @@ internal sealed class FeedSync(FeedClient client, CalendarMirror mirror, TimePro
                 await CalendarMirror.MarkUnreadable(session, [calendar.Id], ct);
                 return Ended(0, failure);
             case FeedAnswer.File(var text, var etag):
-                var (pulled, trouble) = await Take(session, integration, calendar, FeedFile.Read(text, calendar.Href), etag, requireLease, ct);
+                var (pulled, trouble) = await Take(session, integration, calendar, text, etag, requireLease, ct);
                 return Ended(pulled, trouble);
             default:
                 throw new UnreachableException();
@@ -52,13 +52,13 @@ internal sealed class FeedSync(FeedClient client, CalendarMirror mirror, TimePro
     }
 
     private async Task<(int Pulled, SyncFailure? Failure)> Take(
-        TenantSession session, Integration integration, MirroredCalendar calendar, FeedFile? file, string? etag, Action requireLease, CancellationToken ct)
+        TenantSession session, Integration integration, MirroredCalendar calendar, string text, string? etag, Action requireLease, CancellationToken ct)
     {
-        if (file is null)
+        if (FeedFile.Read(text, calendar.Href, out var fault) is not { } file)
         {
             requireLease();
             await CalendarMirror.MarkUnreadable(session, [calendar.Id], ct);
-            return (0, new SyncFailure(FailureKind.Transient, "not_a_calendar", $"{integration.Config.Host} answers, but not with a calendar that is complete: no BEGIN:VCALENDAR with its END. What was read before stays."));
+            return (0, new SyncFailure(FailureKind.Transient, fault!.Code, $"{integration.Config.Host} {fault.Sentence} What was read before stays."));
         }
         var known = (await CalendarMirror.Objects(session, calendar.Id, ct)).ToDictionary(one => one.Href, StringComparer.Ordinal);
         var changed = file.Objects.Where(one => !known.TryGetValue(one.Href, out var here) || here.ETag != one.ETag).ToList();

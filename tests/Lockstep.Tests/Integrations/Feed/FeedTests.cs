@@ -115,9 +115,10 @@ public sealed class FeedTests(FeedApp world) : IClassFixture<FeedApp>
     public void Zones_come_with_the_events_that_name_them_and_no_small_file_becomes_a_large_one()
     {
         var zone = $"BEGIN:VTIMEZONE\r\nTZID:Here\r\nCOMMENT:{new string('z', 1 << 20)}\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n";
-        FeedFile.Read(File(":20260101T100000Z", 1000), "https://example.com/a.ics").ShouldNotBeNull().Objects.Sum(one => one.Ics.Length).ShouldBeLessThan(1 << 20);
-        FeedFile.Read(File(";TZID=Here:20260101T100000", 3), "https://example.com/a.ics").ShouldNotBeNull().Objects.ShouldAllBe(one => one.Ics.Length > 1 << 20);
-        FeedFile.Read(File(";TZID=Here:20260101T100000", 100), "https://example.com/a.ics").ShouldBeNull();
+        FeedFile.Read(File(":20260101T100000Z", 1000), "https://example.com/a.ics", out _).ShouldNotBeNull().Objects.Sum(one => one.Ics.Length).ShouldBeLessThan(1 << 20);
+        FeedFile.Read(File(";TZID=Here:20260101T100000", 3), "https://example.com/a.ics", out _).ShouldNotBeNull().Objects.ShouldAllBe(one => one.Ics.Length > 1 << 20);
+        FeedFile.Read(File(";TZID=Here:20260101T100000", 100), "https://example.com/a.ics", out var fault).ShouldBeNull();
+        fault!.Code.ShouldBe("feed_too_large");
 
         string File(string start, int events) => $"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//X//Y//EN\r\n{zone}"
             + string.Concat(Enumerable.Range(0, events).Select(n => $"BEGIN:VEVENT\r\nUID:{n}\r\nDTSTART{start}\r\nEND:VEVENT\r\n")) + "END:VCALENDAR\r\n";
@@ -131,12 +132,12 @@ public sealed class FeedTests(FeedApp world) : IClassFixture<FeedApp>
             + "BEGIN:VEVENT\r\nUID:a\r\nDTSTART;TZID=Here:20260101T100000\r\nRRULE:FREQ=DAILY;COUNT=3\r\nEND:VEVENT\r\n"
             + "BEGIN:VEVENT\r\nUID:a\r\nRECURRENCE-ID;TZID=Here:20260102T100000\r\nDTSTART;TZID=Here:20260102T110000\r\nEND:VEVENT\r\n"
             + "BEGIN:VEVENT\r\nDTSTART:20260105T100000Z\r\nSUMMARY:Nameless\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
-        var file = FeedFile.Read(text, "https://example.com/a.ics").ShouldNotBeNull();
+        var file = FeedFile.Read(text, "https://example.com/a.ics", out _).ShouldNotBeNull();
         file.Objects.Count.ShouldBe(2);
         file.Objects.ShouldAllBe(one => one.Facts != null && one.Href.StartsWith("https://example.com/a.ics#"));
         file.Objects[0].Ics.ShouldContain("TZID:Here");
         file.Objects[0].Ics.Split("BEGIN:VEVENT").Length.ShouldBe(3);
-        FeedFile.Read(text, "https://example.com/a.ics")!.Objects.ShouldBe(file.Objects, new SameHrefAndTag());
+        FeedFile.Read(text, "https://example.com/a.ics", out _)!.Objects.ShouldBe(file.Objects, new SameHrefAndTag());
     }
 
     private static string File(string[] titles, int stamp, string[]? uids = null)
