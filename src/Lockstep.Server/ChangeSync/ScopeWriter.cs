@@ -89,6 +89,8 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
         Location? from = null;
         if (kind == MergeKind.Fields && From(change, named, out from) is { } lost)
             return lost;
+        if (places.Unopened(change, from) is { } space)
+            return Miss(space);
         var record = book.Records.GetValueOrDefault((from ?? here).Key(change)) ?? TrackedRecord.New();
         var mine = record.Author is not { } author || author == me;
         if (SealedValues.Refusal(named.Keys, change, mine) is { } unsealed)
@@ -111,7 +113,7 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
             if (places.Home(change, named, from, after, out var more) is not { } belongs)
                 return Miss(more!.Value);
             home = belongs;
-            if (home.Scope != named.Scope && places.KeysOf(home.Scope) is { } keys && SealedValues.Refusal(keys, change, mine) is { } foreign)
+            if (places.KeysOf(home) is { } keys && !ReferenceEquals(keys, named.Keys) && SealedValues.Refusal(keys, change, mine) is { } foreign)
                 return foreign;
             if (from is { } place && IsMove(place, home))
                 return await Move(change, place, home, record, after, ct);
@@ -186,7 +188,7 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
         }
         if (change.Table[0] == SealedValues.OwnTable)
             return ChangeResult.Rejected("move_forbidden", "A space's own records, of devices, keys and members, stay where they are.");
-        if (from.Label != home.Label && (IsSealed(from, change.App) || IsSealed(home, change.App)))
+        if (from.Label != home.Label && (IsSealed(from, change.App) || IsSealed(home, change.App) || places.KeysOf(from) is null && SealedValues.AreIn(record.State)))
             return ChangeResult.Rejected("sealed_move", "Values are sealed for their space and could not be opened in another. Delete the record there, and insert it here under this space's key.");
         var relabels = from.Scope == home.Scope;
         var there = relabels ? record : book.Records.GetValueOrDefault(home.Key(change)) ?? TrackedRecord.New();
@@ -236,9 +238,7 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
         return null;
     }
 
-    /// <summary>A private record is sealed as its space is, though it lives in its author's scope.</summary>
-    private bool IsSealed(Location place, string app) => places.Spaces.Values.Any(space =>
-        (space.Scope.Id == place.Scope.Id || !space.IsOwn && space.Label == place.Label) && space.Keys.Epochs.ContainsKey(app));
+    private bool IsSealed(Location place, string app) => places.KeysOf(place)?.Epochs.ContainsKey(app) == true;
 
     private async Task<bool> Administers(Guid scope, CancellationToken ct) => (await transaction!.Query(
         new Statement(

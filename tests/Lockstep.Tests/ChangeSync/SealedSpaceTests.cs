@@ -123,6 +123,71 @@ public sealed class SealedSpaceTests(LockstepApp app) : IClassFixture<LockstepAp
     }
 
     [Fact]
+    public async Task A_private_record_takes_no_plaintext_once_its_space_is_sealed_and_is_shared_sealed_or_not_at_all()
+    {
+        var (ann, bo, space) = await SpaceAsync("sm", "sn");
+        var laptop = Device("m1", "sm");
+        object plain = new { value = "in plain" }, hidden = new { value = "private" }, shared = new { value = "space" };
+        await ann.Push("todo", "a", laptop.Published(1, space), laptop.KeyOf(2, 1, space), Mutation(3, "before", new { v = plain, visibility = hidden }, "insert", space));
+        await Seal(ann, space, laptop.Sign(space, 1, 1, null, laptop)).ShouldBeAsync(HttpStatusCode.OK);
+
+        (await ann.Push("todo", "a", Mutation(4, "new", new { v = plain, visibility = hidden }, "insert", space), Mutation(5, "before", new { w = plain }, space: space), Mutation(6, "before", new { visibility = shared }, space: space)))
+            .ShouldBe(["rejected: plaintext_refused", "rejected: plaintext_refused", "rejected: plaintext_refused"]);
+        (await ByIdAsync(ann, "before", new { w = plain }, new { visibility = shared }, new { v = plain, visibility = shared })).ShouldBe(["plaintext_refused", "plaintext_refused", "plaintext_refused"]);
+        (await bo.GetStringAsync("/v1/export")).ShouldNotContain("before");
+
+        (await ann.Push("todo", "a", Mutation(7, "before", new { v = new { value = Sealed(1) }, visibility = shared }, space: space))).ShouldBe(["applied"]);
+        var arrived = (await bo.PullAll("todo", query: "&collections=items")).Changes.ShouldHaveSingleItem();
+        (arrived.Text("recordId"), arrived.Value("v")!.GetValue<string>()).ShouldBe(("before", Sealed(1)));
+    }
+
+    [Fact]
+    public async Task A_private_record_of_a_sealed_space_goes_nowhere_else_by_its_id_alone_and_by_who_has_left_the_space_neither()
+    {
+        var (ann, bo, space) = await SpaceAsync("so", "sp");
+        var (_, _, open) = await SpaceAsync("so", "sp");
+        var laptop = Device("o1", "so");
+        object mine = new { value = "_personal:guest" }, hidden = new { value = "private" };
+        await ann.Push("todo", "a", laptop.Published(1, space), laptop.KeyOf(2, 1, space));
+        await Seal(ann, space, laptop.Sign(space, 1, 1, null, laptop)).ShouldBeAsync(HttpStatusCode.OK);
+        (await bo.Push("todo", "b", Mutation(1, "r", new { v = new { value = Sealed(1) }, visibility = hidden }, "insert", space), Mutation(2, "p", new { v = new { value = "in plain" }, visibility = hidden }, "insert", open)))
+            .ShouldBe(["applied", "applied"]);
+        object[] moves = [new { spaceId = mine }, new { spaceId = new { value = (string?)null } }, new { spaceId = new { value = open } }];
+        (await ByIdAsync(bo, "r", moves)).ShouldBe(["sealed_move", "sealed_move", "sealed_move"]);
+        (await ByIdAsync(bo, "r", new { v = new { value = Sealed(1) + "A" } })).ShouldBeEmpty();
+
+        foreach (var left in new[] { space, open })
+            await ann.DeleteAsync($"/v1/workspaces/{left}/members/{app.UserId("sp")}").ShouldBeAsync(HttpStatusCode.NoContent);
+        (await ByIdAsync(bo, "r", moves[..2])).ShouldBe(["sealed_move", "sealed_move"]);
+        (await ByIdAsync(bo, "p", new { spaceId = mine })).ShouldBeEmpty();
+        (await app.ScalarAsync<string[]>($"SELECT ARRAY(SELECT r.record_id || ' ' || r.space_id FROM lockstep.sync_records r JOIN lockstep.sync_scopes s USING (scope_id) WHERE s.user_id = '{app.UserId("sp")}' AND NOT r.deleted ORDER BY 1)"))
+            .ShouldBe(["p _personal:guest", $"r {space}"]);
+    }
+
+    [Fact]
+    public async Task Nobody_but_its_author_or_an_admin_writes_a_device_or_a_key_before_the_first_list_of_members_either()
+    {
+        var (ann, bo, space) = await SpaceAsync("sq", "sr");
+        var (laptop, phone) = (Device("q1", "sq"), Device("r1", "sr"));
+        await ann.Push("todo", "a", laptop.Published(1, space), laptop.KeyOf(2, 1, space));
+        object point = new { point = new { value = "a point of bo's" } };
+        (await bo.Push("todo", "b", phone.Published(1, space), Mutation(2, "q1", point, space: space, table: "_devices"), Mutation(3, "q1", point, "insert", space, table: "_devices"), Mutation(4, "q1", op: "delete", space: space, table: "_devices"),
+            Mutation(5, "1.q1", new { wrapped = new { value = "lsw1.y" } }, space: space, table: "_space_keys"), Mutation(6, "1.q1", op: "delete", space: space, table: "_space_keys"), Mutation(7, "r1", new { name = new { value = "my phone" } }, space: space, table: "_devices")))
+            .ShouldBe(["applied", .. Enumerable.Repeat("rejected: not_yours", 5), "applied"]);
+        (await ByIdAsync(bo, "q1", "_devices", point)).ShouldBe(["not_yours"]);
+
+        (await ann.Push("todo", "a", Mutation(3, "r1", op: "delete", space: space, table: "_devices"))).ShouldBe(["applied"], "an admin");
+        await Seal(ann, space, laptop.Sign(space, 1, 1, null, laptop)).ShouldBeAsync(HttpStatusCode.OK);
+    }
+
+    /// <summary>Updates by the mana protocol, which name no space beside the record.</summary>
+    /// <returns>Why they were rejected; nothing of those that were not.</returns>
+    private static Task<string[]> ByIdAsync(HttpClient client, string id, params object[] fields) => ByIdAsync(client, id, "items", fields);
+
+    private static async Task<string[]> ByIdAsync(HttpClient client, string id, string table, params object[] fields) =>
+        [.. ((await client.Mana("todo", new { clientId = "m", changes = fields.Select(each => new { table, id, op = "update", fields = each }).ToArray() }))["rejected"]?.AsArray() ?? []).Select(refusal => refusal!.Text("code"))];
+
+    [Fact]
     public async Task Other_spaces_and_apps_stay_in_plain_and_strangers_learn_nothing()
     {
         var (ann, _, space) = await SpaceAsync("se", "sf");

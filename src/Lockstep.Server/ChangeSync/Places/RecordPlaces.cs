@@ -95,8 +95,16 @@ internal sealed class RecordPlaces(ScopeBook book)
     /// <summary>Whether it is the scope of the caller's own data and private records.</summary>
     public bool IsOwn(LockedScope scope) => Spaces.Values.Any(space => space.IsOwn && space.Scope.Id == scope.Id);
 
-    /// <summary>How a scope is sealed, where it is open under some name.</summary>
-    public SpaceKeys? KeysOf(LockedScope scope) => Spaces.Values.FirstOrDefault(space => space.Scope.Id == scope.Id)?.Keys;
+    /// <summary>How the space of a place is sealed: a private record's too, though it lives in its author's scope.</summary>
+    /// <returns>Null when it is not open.</returns>
+    public SpaceKeys? KeysOf(Location place) => Spaces.Values.FirstOrDefault(space => space.IsOwn
+        ? space.Scope.Id == place.Scope.Id && OpenSpace.NamesOwn(place.Label)
+        : space.Scope.Id == place.Scope.Id || space.Label == place.Label)?.Keys;
+
+    /// <summary>The space of a private record that was found by its id alone: whether that is sealed decides what may become of the record.</summary>
+    /// <returns>Null when it is open, or was asked for and is not the caller's any more.</returns>
+    public Elsewhere? Unopened(Change change, Location? from) =>
+        from is { Label: { } label } place && !OpenSpace.NamesOwn(label) && KeysOf(place) is null && At(label, change) is var space && !Asked.Contains(space) ? space : null;
 
     private bool Moves(Change change, OpenSpace named, RecordState merged) => change.Naming switch
     {

@@ -50,6 +50,9 @@ internal static partial class SealedValues
     /// <summary>Whether a field of a record in a sealed space would be in plain and should not.</summary>
     public static bool IsPlain(string name, string json) => name != SpaceField && name != Visibility.Field && EpochOf(json) is null;
 
+    /// <summary>Whether a record has sealed values; asked where the space cannot be.</summary>
+    public static bool AreIn(RecordState record) => record.Fields.Values.Any(field => EpochOf(field.Json) is not null);
+
     private static int? EpochOf(string json) =>
         Envelope().Match(json) is { Success: true } match && int.TryParse(match.Groups[1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) ? epoch : null;
 
