@@ -25,8 +25,8 @@ internal static class EventResourceEndpoints
         group.MapPost("ics", Post).WithName("createEventFromIcs")
             .WithSummary("Makes an event of an iCalendar resource: VEVENTs of one UID, with overrides and zones, kept as they are.")
             .Accepts<string>(Type).WithMetadata(Limit);
-        // The same by content type alone. The API document has one operation for a path and a method.
-        group.MapPost("", Post).Accepts<string>(Type).WithMetadata(Limit).ExcludeFromDescription();
+        // The same by content type alone; a request that names none is taken for JSON. The API document has one operation for a path and a method.
+        group.MapPost("", Post).Accepts<string>(Type).WithMetadata(Limit).WithOrder(1).ExcludeFromDescription();
     }
 
     private static RequestSizeLimitAttribute Limit => new(EventFacts.MaxLength + 1);

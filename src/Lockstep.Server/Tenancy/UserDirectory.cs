@@ -8,7 +8,8 @@ namespace Lockstep.Server.Tenancy;
 /// <summary>Makes the user of a verified token on first sight, and remembers for a while whom it has seen.</summary>
 internal sealed class UserDirectory(Database database, JwtOptions options, MembershipMirror memberships, TimeProvider time)
 {
-    /// <summary>How long a known user costs no round trip. A user deleted meanwhile is made again after it.</summary>
+    /// <summary>How long a known user costs no round trip. A user deleted meanwhile by somebody else is made again after it, or when a write
+    /// has found out.</summary>
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(5);
 
     private const int MaximumRemembered = 100_000;

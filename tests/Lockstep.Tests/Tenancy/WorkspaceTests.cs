@@ -109,6 +109,36 @@ public sealed class WorkspaceTests(LockstepApp app) : IClassFixture<LockstepApp>
         (await client.GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Count.ShouldBe(0);
     }
 
+    [Theory]
+    [InlineData("/v1/workspaces", """{"name":"A" """, "invalid_json", "at $, line 1, it ends too early")]
+    [InlineData("/v1/workspaces", """{"name":"A",,}""", "invalid_json", "the JSON itself is broken, at byte 13")]
+    [InlineData("/v1/workspaces", """{"name":5}""", "invalid_json", "at $.name, line 1, the value has the wrong type")]
+    [InlineData("/v1/workspaces", """{"name":null}""", "invalid_json", "may not be null")]
+    [InlineData("/v1/workspaces", "", "bad_request", "needs a body of JSON")]
+    [InlineData("/v1/credentials", "{}", "invalid_json", "a required member is missing: name, provider, type.")]
+    public async Task What_is_wrong_with_a_body_is_said(string path, string body, string code, string says) =>
+        (await app.As("clumsy").SendRawAsync(HttpMethod.Post, path, body).ShouldBeProblemAsync(400, code)).Text("detail").ShouldContain(says);
+
+    [Fact]
+    public async Task Who_was_deleted_elsewhere_is_told_and_may_begin_anew()
+    {
+        var client = app.As("deleted-elsewhere");
+        await client.GetAsync("/v1/workspaces").ShouldBeAsync(HttpStatusCode.OK);
+        await app.ScalarAsync<Guid>("DELETE FROM auth.users WHERE id = $1 RETURNING id", app.UserId("deleted-elsewhere"));
+        await client.PostAsync("/v1/matters", new { title = "x" }).ShouldBeProblemAsync(409, "user_deleted");
+        await client.PostAsync("/v1/matters", new { title = "x" }).ShouldBeAsync(HttpStatusCode.Created);
+    }
+
+    [Fact]
+    public async Task What_is_wrong_with_a_parameter_or_a_type_of_body_is_said()
+    {
+        var client = app.As("clumsy");
+        (await client.GetAsync("/v1/credentials?limit=hunter2").ShouldBeProblemAsync(400, "bad_request")).Text("detail").ShouldStartWith("limit cannot be read as it was sent.");
+        (await client.PostAsync("/v1/import", new { }).ShouldBeProblemAsync(415, "json_expected")).Text("detail").ShouldContain("/v1/import");
+        using var nothing = new HttpRequestMessage(HttpMethod.Post, "/v1/events");
+        await client.SendAsync(nothing).ShouldBeProblemAsync(422, "invalid_request");
+    }
+
     [Fact]
     public async Task Deep_nesting_and_large_bodies_are_refused_before_the_database()
     {
