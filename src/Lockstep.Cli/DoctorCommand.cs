@@ -34,7 +34,10 @@ internal static class DoctorCommand
         command.SetAction(parsed => Terminal.Run(async stop =>
         {
             var checkup = new Checkup(
-                new ServeOptions(parsed.GetValue(urls), parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable, TimeProvider.System);
+                new ServeOptions(parsed.GetValue(urls), parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable, TimeProvider.System)
+            {
+                Names = Terminal.EnvironmentNames(),
+            };
             var found = await checkup.Run(Terminal.Note, stop);
             if (parsed.GetValue(json))
                 Console.WriteLine(JsonSerializer.Serialize(Report.Of(found), StrictJson.Options));

@@ -29,6 +29,8 @@ internal static class ServeCommand
     private static async Task<int> Serve(ServeOptions options, CancellationToken stop)
     {
         var clock = Stopwatch.StartNew();
+        foreach (var (_, what) in SettingNames.Unknown(Terminal.EnvironmentNames()))
+            Terminal.Note($"warning: {what}");
         var settings = Settings.Load(options, Environment.GetEnvironmentVariable);
         await using var server = await LockstepServer.Start(settings, Environment.GetEnvironmentVariable, Terminal.Note, stop);
         Welcome(server, settings, options, clock.Elapsed);
@@ -48,9 +50,14 @@ internal static class ServeCommand
         Console.WriteLine($"Lockstep is ready at {url} (after {took.TotalSeconds:0.0} s)");
         Console.WriteLine(settings.Database is { } given
             ? $"  database   {given.Migrator.Host}:{given.Migrator.Port}/{given.Migrator.Database}"
-            : $"  data       {settings.DataDirectory} (PostgreSQL {server.Database.Embedded!.MajorVersion}, master key, token secret)");
+            : $"  data       {settings.DataDirectory} (PostgreSQL {server.Database.Embedded!.MajorVersion},{(settings.Keys is null ? "" : " master key,")} token secret)");
         if (settings is { Keys: null, KeyProviders: { Transit: null, Pkcs11: null } })
-            Console.WriteLine("  vault      LOCKED: there is no master key, so no credential can be stored or read. Set LOCKSTEP_MASTER_KEYS.");
+        {
+            Console.WriteLine("  vault      LOCKED: there is no master key, so no credential can be stored or read.");
+            Console.WriteLine(settings.Database is null
+                ? $"             Put {DataDirectoryFiles.MasterKeysFile} back into {settings.DataDirectory}, or set LOCKSTEP_MASTER_KEYS, and start again."
+                : "             Set LOCKSTEP_MASTER_KEYS (docs/operations.md says how to make one) and start again.");
+        }
         Console.WriteLine();
         Console.WriteLine("Try:");
         Console.WriteLine($"  TOKEN=$(./lockstep token --user you@example.com{elsewhere})");

@@ -53,9 +53,9 @@ internal static class TenantCommands
         command.SetAction(parsed => Terminal.OnWorkbench(parsed.GetValue(directory), parsed.GetValue(database), async (bench, ct) =>
         {
             var tenant = parsed.GetValue(user) is { } whose
-                ? Tenant.Of(UserOption.Resolve(whose, parsed.GetValue(directory)))
+                ? Tenant.Of(await UserOption.Resolve(whose, parsed.GetValue(directory), bench.Get<Database>(), ct))
                 : Tenant.Of(new WorkspaceId(Guid.ParseExact(parsed.GetValue(workspace)!, "D")));
-            if (confirm && !parsed.GetValue(yes) && !Confirmed(tenant))
+            if (confirm && !parsed.GetValue(yes) && !Terminal.Confirmed(tenant.ToString()))
                 return ExitCode.Failed;
             if (await work(bench, tenant, parsed.GetValue(reason)!, ct) is { } done)
             {
@@ -70,18 +70,4 @@ internal static class TenantCommands
 
     /// <summary>What was done, for people and for programs.</summary>
     private sealed record Said(string Text, object Value);
-
-    private static bool Confirmed(Tenant tenant)
-    {
-        if (Console.IsInputRedirected)
-        {
-            Terminal.Error("This cannot be undone. Say --yes to do it without being asked.");
-            return false;
-        }
-        Console.Error.Write($"This cannot be undone. Type {tenant} to go on: ");
-        if (Console.ReadLine()?.Trim() == tenant.ToString())
-            return true;
-        Terminal.Error("That is not its name. Nothing was destroyed.");
-        return false;
-    }
 }

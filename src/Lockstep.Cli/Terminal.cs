@@ -11,7 +11,7 @@ namespace Lockstep.Cli;
 /// <summary>How commands end and talk: results to standard output, everything else to standard error.</summary>
 internal static class Terminal
 {
-    /// <summary>Runs a command until it is done, Ctrl-C or SIGTERM; a refusal is a sentence and exit code 1, never a stack trace.</summary>
+    /// <summary>Runs a command until it is done, Ctrl-C or SIGTERM; a refusal is a sentence and exit code 1, or 4 where the database does not answer; never a stack trace.</summary>
     public static async Task<int> Run(Func<CancellationToken, Task<int>> command)
     {
         using var stop = new CancellationTokenSource();
@@ -24,7 +24,7 @@ internal static class Terminal
         catch (StartRefusedException e)
         {
             Error(e.Message);
-            return ExitCode.Failed;
+            return e.Unreachable ? ExitCode.Unreachable : ExitCode.Failed;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -58,6 +58,23 @@ internal static class Terminal
 
     /// <summary>The result of a command: a sentence for people, JSON for programs.</summary>
     public static void Say(bool json, string text, object value) => Console.WriteLine(json ? JsonSerializer.Serialize(value, StrictJson.Options) : text);
+
+    /// <summary>Asks before what cannot be undone; a script has to say --yes.</summary>
+    public static bool Confirmed(string name)
+    {
+        if (Console.IsInputRedirected)
+        {
+            Error("This cannot be undone. Say --yes to do it without being asked.");
+            return false;
+        }
+        Console.Error.Write($"This cannot be undone. Type {name} to go on: ");
+        if (Console.ReadLine()?.Trim() == name)
+            return true;
+        Error("That is not its name. Nothing was destroyed.");
+        return false;
+    }
+
+    public static IReadOnlyCollection<string> EnvironmentNames() => [.. Environment.GetEnvironmentVariables().Keys.Cast<string>()];
 
     public static void Note(string text) => Console.Error.WriteLine(text);
 

@@ -9,7 +9,7 @@ internal sealed class KeySettings(string source)
     public const string MasterKeys = "LOCKSTEP_MASTER_KEYS";
     public const string CaldavKey = "CALDAV_ENCRYPTION_KEY";
 
-    private const string HowToMakeOne = "Make one with: openssl rand -base64 32";
+    private const string HowToMakeOne = "Where values are sealed already, put the key back that sealed them: another one opens none. For a new installation, make one with: openssl rand -base64 32";
 
     private readonly List<MasterKey> keys = [];
     private readonly List<string> problems = [];

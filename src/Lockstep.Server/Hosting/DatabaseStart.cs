@@ -161,7 +161,10 @@ internal static class DatabaseStart
         new(login.ConnectionString) { Host = server.Host, Port = server.Port };
 
     private static StartRefusedException Unreachable(NpgsqlConnectionStringBuilder address, NpgsqlException e) => new(
-        $"Cannot reach PostgreSQL at {Name(address)}: {(e.InnerException ?? e).Message.TrimEnd('.')}. Check the address and that the server runs, or leave --database out to use the embedded one.", e);
+        $"Cannot reach PostgreSQL at {Name(address)}: {(e.InnerException ?? e).Message.TrimEnd('.')}. Check the address and that the server runs, or leave --database out to use the embedded one.", e)
+    {
+        Unreachable = true,
+    };
 
     private static string Name(NpgsqlConnectionStringBuilder address) => $"{address.Host}:{address.Port}";
 }

@@ -160,7 +160,7 @@ internal sealed record Settings(
 
     private static KeyRing? ReadKeys(Func<string, string?> environment, DataDirectoryFiles files, string directory, List<string> faults)
     {
-        switch (KeyRing.Parse(environment("LOCKSTEP_MASTER_KEYS") ?? files.MasterKeys, environment("CALDAV_ENCRYPTION_KEY"), KeysFrom(environment, directory)))
+        switch (KeyRing.Parse(environment("LOCKSTEP_MASTER_KEYS") is { Length: > 0 } given ? given : files.MasterKeys, environment("CALDAV_ENCRYPTION_KEY"), KeysFrom(environment, directory)))
         {
             case KeyRingOutcome.Loaded(var ring) when ring.Newest is not null:
                 return ring;
@@ -212,7 +212,7 @@ internal sealed record Settings(
         return null;
     }
 
-    private static string KeysFrom(Func<string, string?> environment, string directory) => environment("LOCKSTEP_MASTER_KEYS") is not null
+    private static string KeysFrom(Func<string, string?> environment, string directory) => environment("LOCKSTEP_MASTER_KEYS") is { Length: > 0 }
         ? "LOCKSTEP_MASTER_KEYS"
         : Path.Combine(directory, DataDirectoryFiles.MasterKeysFile);
 

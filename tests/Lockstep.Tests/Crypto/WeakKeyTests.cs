@@ -33,7 +33,7 @@ public sealed class WeakKeyTests
         foreach (var outcome in new[] { KeyRing.Parse($"a:{base64}", null), KeyRing.Parse(null, base64), KeyRing.Parse(null, Convert.ToHexString(key)) })
         {
             outcome.ShouldBeOfType<KeyRingOutcome.Refused>(kind).Problems.ShouldHaveSingleItem()
-                .ShouldContain("Make one with: openssl rand -base64 32");
+                .ShouldContain("make one with: openssl rand -base64 32");
         }
     }
 

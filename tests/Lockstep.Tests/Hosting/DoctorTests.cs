@@ -97,6 +97,17 @@ public sealed class DoctorTests(SickCluster cluster, PostgresServer postgres, Po
         (warning.Code, warning.What.Contains(entry, StringComparison.Ordinal)).ShouldBe((code, true));
     }
 
+    [Fact]
+    public async Task A_mistyped_setting_is_shown_and_no_fault()
+    {
+        var settings = cluster.Settings(await cluster.DatabaseAsync());
+        settings["LOCKSTEP_OUTBOUND_ALOW"] = "10.1.2.3:8080";
+        var found = await LookAsync(settings);
+        Faults(found).ShouldBeEmpty();
+        var warning = found.Where(each => each.Condition == Condition.Warning).ShouldHaveSingleItem();
+        (warning.Code, warning.What.Contains("LOCKSTEP_OUTBOUND_ALLOW", StringComparison.Ordinal)).ShouldBe(("setting_unknown", true));
+    }
+
     [Theory]
     [InlineData(600, "clock_off")]
     [InlineData(-600, "clock_off")]
@@ -186,7 +197,7 @@ public sealed class DoctorTests(SickCluster cluster, PostgresServer postgres, Po
 
     private static Task<IReadOnlyList<Diagnosis>> LookAsync(Dictionary<string, string> settings, string? directory = null, TimeProvider? time = null) =>
         new Checkup(new ServeOptions(null, directory ?? Path.Combine(Path.GetTempPath(), "lockstep-doctor-nowhere"), null),
-            name => settings.GetValueOrDefault(name) is { Length: > 0 } value ? value : null, time ?? TimeProvider.System)
+            name => settings.GetValueOrDefault(name) is { Length: > 0 } value ? value : null, time ?? TimeProvider.System) { Names = settings.Keys }
             .Run(_ => { }, TestContext.Current.CancellationToken);
 
     private sealed class OffClock(TimeSpan ahead) : TimeProvider

@@ -25,6 +25,8 @@ public sealed class SettingsTests : IDisposable
     {
         var first = Load([]).Keys!.Newest!.Fingerprint;
         Load([]).Keys!.Newest!.Fingerprint.ShouldBe(first);
+        // A deployment that passes an unset variable on.
+        Load(new() { ["LOCKSTEP_MASTER_KEYS"] = "" }).Keys!.Newest!.Fingerprint.ShouldBe(first);
     }
 
     [Fact]

@@ -121,6 +121,7 @@ public sealed class WrongStartTests
 
         var unreachable = await RefusedAsync(installation, "--database", $"postgres://a:of-nobody-special@127.0.0.1:{ServerProcess.FreePort()}/app");
         unreachable.Errors.ShouldContain("Cannot reach PostgreSQL at 127.0.0.1:");
+        (await unreachable.Ended).ShouldBe(4, "a later start may go well");
         var stranger = await RefusedAsync(installation, "--database", cluster.Address("nobody_special", "wrong-password", "postgres"));
         stranger.Errors.ShouldContain("28P01");
         var powerless = await RefusedAsync(installation, "--database", cluster.Address("nobody_special", "of-nobody-special", "postgres"));

@@ -5,6 +5,9 @@ internal sealed class Checkup(ServeOptions options, Func<string, string?> enviro
 {
     private const string Area = "settings";
 
+    /// <summary>The names of everything in the environment; those that look like settings and are none are told.</summary>
+    public IReadOnlyCollection<string> Names { get; init; } = [];
+
     /// <param name="progress">Told before anything that takes more than a moment.</param>
     /// <returns>In the order of the areas; what cannot be looked at because of an earlier fault is left out.</returns>
     public async Task<IReadOnlyList<Diagnosis>> Run(Action<string> progress, CancellationToken ct)
@@ -43,6 +46,8 @@ internal sealed class Checkup(ServeOptions options, Func<string, string?> enviro
                 Area, "setting_wrong", fault, "Correct it where the server gets its environment or command line, and look again. docs/operations.md lists the settings.")));
             if (faults.Count == 0)
                 found.Add(Diagnosis.Well(Area, "settings", "Every setting can be read."));
+            foreach (var (name, what) in SettingNames.Unknown(Names))
+                found.Add(Diagnosis.Warning(Area, "setting_unknown", what, $"Write it as docs/operations.md does, or take {name} away."));
             foreach (var url in settings.Urls.Where(url => url.StartsWith("http://", StringComparison.OrdinalIgnoreCase) && !IsLoopback(url)))
                 found.Add(Diagnosis.Warning(Area, "plain_http", $"It listens on {url}, where tokens and passwords travel in clear.",
                     "Put a proxy with TLS before it and listen on http://127.0.0.1:5080, or give an https:// address with a certificate (--urls)."));

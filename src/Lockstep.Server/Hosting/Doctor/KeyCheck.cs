@@ -24,7 +24,7 @@ internal static class KeyCheck
         await Provider(settings, time, found, ct);
         if (found.Count == 0)
             found.Add(Diagnosis.Well(Area, "keys", uses.Count == 0
-                ? "Keys are given; nothing is sealed yet."
+                ? settings.Keys is null && settings.KeyProviders is { Transit: null, Pkcs11: null } ? "The first start makes a key." : "Keys are given; nothing is sealed yet."
                 : $"Every key that {uses.Sum(use => use.DataKeys)} data keys need is given."));
         return found;
     }
