@@ -25,11 +25,16 @@ internal static class KeysCommand
                 Console.WriteLine(JsonSerializer.Serialize(uses, StrictJson.Options));
             else
                 Console.WriteLine(uses.Count == 0 ? "Nothing is sealed yet: no key is needed." : Table(uses));
-            foreach (var missing in uses.Where(use => !use.AtHand))
-                Terminal.Error($"Key {missing.Key} is needed for {missing.Values} values and was not given. Add it to LOCKSTEP_MASTER_KEYS; if it is lost for good, see 'lockstep rekey --give-up-lost'.");
+            TellMissing(uses.Where(use => !use.AtHand));
             return uses.TrueForAll(use => use.AtHand) ? ExitCode.Done : ExitCode.Failed;
         }));
         return command;
+    }
+
+    public static void TellMissing(IEnumerable<KeyUse> uses)
+    {
+        foreach (var missing in uses)
+            Terminal.Error($"Key {missing.Key} is needed for {missing.Values} values and was not given. Add it to LOCKSTEP_MASTER_KEYS or the file master-keys; if it is lost for good, see 'lockstep rekey --give-up-lost'.");
     }
 
     public static string Table(List<KeyUse> uses)

@@ -92,13 +92,15 @@ internal static class RekeyCommand
 
     private static int Tell(List<KeyUse> uses, bool json)
     {
+        var missing = uses.Where(use => !use.AtHand).ToList();
         if (json)
             Console.WriteLine(JsonSerializer.Serialize(uses, StrictJson.Options));
-        else if (uses.Where(use => !use.IsNewest).Sum(use => use.DataKeys) is > 0 and var old)
+        else if (uses.Where(use => use.AtHand && !use.IsNewest).Sum(use => use.DataKeys) is > 0 and var old)
             Console.WriteLine($"{old} data keys would be wrapped anew:\n{KeysCommand.Table(uses)}");
         else
-            Console.WriteLine("Nothing to do: every data key is under the newest key.");
-        return ExitCode.Done;
+            Console.WriteLine(missing.Count == 0 ? "Nothing to do: every data key is under the newest key." : $"Nothing can be wrapped anew:\n{KeysCommand.Table(uses)}");
+        KeysCommand.TellMissing(missing);
+        return missing.Count == 0 ? ExitCode.Done : ExitCode.Failed;
     }
 
     private sealed record Asked(bool DryRun, bool DataKeys, string? Before, string? Lost, bool Yes, bool Json);

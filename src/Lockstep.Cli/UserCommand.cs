@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text;
+using Lockstep.Cli.Credentials;
 using Lockstep.Server.Hosting;
 using Lockstep.Server.Tenancy;
 
@@ -18,13 +20,13 @@ internal static class UserCommand
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
         var json = SharedOptions.Json();
-        var command = new Command("create", "Make a local account; the password is read from standard input.\n\nExample:\n  lockstep user create you@example.com < password.txt")
+        var command = new Command("create", "Make a local account, a user of its own; the password is read from standard input.\n\nIt signs in at /console and POST /v1/sign-in. Whom 'lockstep token --user' names is another user, under the same address too.\n\nExample:\n  lockstep user create you@example.com < password.txt")
         {
             email, directory, database, json,
         };
         command.SetAction(parsed => WithDatabase(parsed.GetValue(directory), parsed.GetValue(database), async (started, ct) =>
         {
-            var password = await Console.In.ReadLineAsync(ct) ?? "";
+            var password = Console.IsInputRedirected ? await Console.In.ReadLineAsync(ct) ?? "" : Encoding.UTF8.GetString(ValueInput.Ask("Password"));
             switch (await new LocalAccounts(started.Database).Create(parsed.GetValue(email)!, password, ct))
             {
                 case AccountOutcome.Created(var user):
@@ -46,13 +48,16 @@ internal static class UserCommand
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
         var json = SharedOptions.Json();
-        var command = new Command("delete", "Delete a user and everything the user owns, data keys too. It cannot be undone; the audit keeps the ids.\n\nExample:\n  lockstep user delete 0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e")
+        var yes = new Option<bool>("--yes") { Description = "Do not ask" };
+        var command = new Command("delete", "Delete a user and everything the user owns, data keys too. It cannot be undone; the audit keeps the ids.\n\nExample:\n  lockstep user delete 0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e --yes")
         {
-            user, directory, database, json,
+            user, yes, directory, database, json,
         };
         command.SetAction(parsed => WithDatabase(parsed.GetValue(directory), parsed.GetValue(database), async (started, ct) =>
         {
-            var id = UserOption.Resolve(parsed.GetValue(user)!, parsed.GetValue(directory)).Value;
+            var id = (await UserOption.Resolve(parsed.GetValue(user)!, parsed.GetValue(directory), started.Database, ct)).Value;
+            if (!parsed.GetValue(yes) && !Terminal.Confirmed($"user:{id}"))
+                return ExitCode.Failed;
             var answer = await WorkspaceDirectory.DeleteUser(started.Database.For(Caller.Service), id, ct);
             if (answer == "deleted")
             {

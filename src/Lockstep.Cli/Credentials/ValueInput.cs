@@ -13,7 +13,7 @@ internal static class ValueInput
     /// <param name="raw">Keeps the line feed at the end; without it, one that <c>echo</c> put there is taken off.</param>
     public static byte[] Body(string member, bool raw, Action<Utf8JsonWriter> others)
     {
-        var value = Console.IsInputRedirected ? ReadAll() : Ask();
+        var value = Console.IsInputRedirected ? ReadAll() : Ask("Value");
         try
         {
             var text = value.AsSpan();
@@ -59,9 +59,10 @@ internal static class ValueInput
         return length <= MaxBytes ? value : throw new IOException($"The value on standard input is longer than {MaxBytes} bytes");
     }
 
-    private static byte[] Ask()
+    /// <summary>At a terminal, without showing what is typed.</summary>
+    public static byte[] Ask(string what)
     {
-        Console.Error.Write("Value (not shown): ");
+        Console.Error.Write($"{what} (not shown): ");
         var text = new StringBuilder();
         while (Console.ReadKey(intercept: true) is { Key: not ConsoleKey.Enter } key)
         {

@@ -49,7 +49,7 @@ internal static class SqlVaultCommand
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
         var json = SharedOptions.Json();
-        var command = new Command("status", "How many secrets there are, by the fingerprint of their key, and which keys are at hand.") { json, directory, database };
+        var command = new Command("status", "How many secrets there are, by the fingerprint of their key, and which keys are at hand.\n\nExample:\n  lockstep sql-vault status") { json, directory, database };
         command.SetAction(parsed => With(parsed.GetValue(directory), parsed.GetValue(database), parsed.GetValue(json), (vault, ct) => vault.Status(ct)));
         return command;
     }
@@ -62,8 +62,13 @@ internal static class SqlVaultCommand
         var command = new Command(
             "gaps",
             """
-            List the numbers of retrieves that have no row in vault.vault_access_log: their transaction rolled back or is under way, the server crashed
-            (up to 32 numbers), or a superuser deleted rows. The lines "vault access" of the server's log tell which. Exit code 5 when there are any.
+            List the numbers of retrieves that have no row in vault.vault_access_log.
+
+            Their transaction rolled back or is under way, the server crashed (up to 32 numbers), or a superuser deleted rows. The lines
+            "vault access" of the server's log tell which. Exit code 5 when there are any.
+
+            Example:
+              lockstep sql-vault gaps
             """)
         {
             json, directory, database,

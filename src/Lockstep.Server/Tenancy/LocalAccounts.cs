@@ -42,14 +42,20 @@ internal sealed class LocalAccounts(Database database)
             : new AccountOutcome.Refused("There is an account with this e-mail address already.");
     }
 
+    /// <summary>Whose account has the address, for the operator's commands; null: nobody's.</summary>
+    public async Task<UserId?> Find(string email, CancellationToken ct) => (await Row(email, ct))?.User;
+
     /// <returns>Null for an unknown address and for a wrong password alike.</returns>
     public async Task<UserId?> SignIn(string email, string password, CancellationToken ct)
     {
-        var found = (await database.For(Caller.Service).Query(
-            new Statement("SELECT user_id, password_hash FROM lockstep.find_account($1)", email),
-            row => (User: new UserId(row.GetGuid(0)), Hash: row.GetString(1)),
-            ct)).Cast<(UserId User, string Hash)?>().SingleOrDefault();
+        var found = await Row(email, ct);
         var verdict = Hasher.VerifyHashedPassword(this, found?.Hash ?? Nobody, password);
         return found is { } account && verdict != PasswordVerificationResult.Failed ? account.User : null;
     }
+
+    private async Task<(UserId User, string Hash)?> Row(string email, CancellationToken ct) =>
+        (await database.For(Caller.Service).Query(
+            new Statement("SELECT user_id, password_hash FROM lockstep.find_account($1)", email),
+            row => (User: new UserId(row.GetGuid(0)), Hash: row.GetString(1)),
+            ct)).Cast<(UserId User, string Hash)?>().SingleOrDefault();
 }

@@ -2,8 +2,13 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Lockstep.Cli;
+using Lockstep.Server;
+using Lockstep.Server.Hosting;
+using Lockstep.Server.Postgres;
+using Lockstep.Server.Tenancy;
 using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
 using Xunit;
 
@@ -27,6 +32,44 @@ public sealed class CommandsTests(LockstepApp app) : IClassFixture<LockstepApp>
         var help = await Run(null, "--help");
         foreach (var code in new[] { "0 done", "1 failed", "2 wrong usage", "3 not allowed", "4 not reachable", "5 a search found something" })
             help.Output.ShouldContain(code);
+        // The list fits on a screen; examples are in the help of each command.
+        help.Output.Split('\n').Length.ShouldBeLessThan(50);
+        Leaves(Commands.Create(), "").Where(leaf => !leaf.Command.Description!.Contains("Example:\n  ", StringComparison.Ordinal)).Select(leaf => leaf.Name).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task What_is_no_command_is_refused_in_a_few_lines()
+    {
+        var mistyped = await Said("srve");
+        (mistyped.Exit, mistyped.Output).ShouldBe((2, ""));
+        mistyped.Errors.ShouldContain("serve");
+        mistyped.Errors.Trim().Split('\n').Length.ShouldBeLessThan(6);
+        var noId = await Said("credentials", "reveal", "mail", "--purpose", "x");
+        (noId.Exit, noId.Errors.Trim()).ShouldBe((2, "error: Cannot parse argument 'mail' for command 'reveal' as an id.\nSee 'lockstep credentials reveal --help'."));
+    }
+
+    [Fact]
+    public async Task Nobody_is_revoked_or_deleted_by_an_address_that_two_users_have()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        var database = app.Services.GetRequiredService<Database>();
+        var folder = Directory.CreateTempSubdirectory("lockstep-two-");
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, DataDirectoryFiles.JwtSecretFile), new string('s', 48), ct);
+            (await UserOption.Resolve("two@example.com", folder.FullName, database, ct)).ShouldBe(UserOption.Named("two@example.com", folder.FullName));
+            var account = (await new LocalAccounts(database).Create("two@example.com", "a long password", ct)).ShouldBeOfType<AccountOutcome.Created>().User;
+            (await UserOption.Resolve("two@example.com", folder.FullName, database, ct)).ShouldBe(account);
+            var named = UserOption.Named("two@example.com", folder.FullName);
+            await app.ScalarAsync<Guid>("INSERT INTO auth.users (id, email) VALUES ($1, 'two@example.com') RETURNING id", named.Value);
+            var refused = await Should.ThrowAsync<StartRefusedException>(() => UserOption.Resolve("two@example.com", folder.FullName, database, ct));
+            (refused.Message.Contains(account.ToString(), StringComparison.Ordinal), refused.Message.Contains(named.ToString(), StringComparison.Ordinal)).ShouldBe((true, true));
+            (await UserOption.Resolve(named.ToString(), folder.FullName, database, ct)).ShouldBe(named);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Fact]
@@ -92,5 +135,11 @@ public sealed class CommandsTests(LockstepApp app) : IClassFixture<LockstepApp>
             settings[name] = value;
         await using var program = await LockstepProcess.RunAsync(settings, input, arguments);
         return (await program.Ended, program.Output);
+    }
+
+    private static async Task<(int Exit, string Output, string Errors)> Said(params string[] arguments)
+    {
+        await using var program = await LockstepProcess.RunAsync(new Dictionary<string, string>(), null, arguments);
+        return (await program.Ended, program.Output, program.Errors);
     }
 }

@@ -55,6 +55,8 @@ public sealed class KeyCommandTests
         using var otherSetting = other.RevealSetting();
         await File.WriteAllTextAsync(installation.MasterKeys, otherSetting.RevealText(), Ct);
         (await CommandAsync(installation, 1, "keys")).Errors.ShouldContain(next.Fingerprint);
+        var dry = await CommandAsync(installation, 1, "rekey", "--dry-run");
+        (dry.Output.Contains("Nothing can be wrapped anew", StringComparison.Ordinal), dry.Errors.Contains(next.Fingerprint, StringComparison.Ordinal)).ShouldBe((true, true));
         (await CommandAsync(installation, 0, "rekey", "--give-up-lost", next.Fingerprint, "--dry-run")).Output.Split('\n').Length.ShouldBe(4);
         (await CommandAsync(installation, 1, "rekey", "--give-up-lost", next.Fingerprint)).Errors.ShouldContain("--yes");
         (await CommandAsync(installation, 0, "rekey", "--give-up-lost", next.Fingerprint, "--yes")).Output.ShouldContain("4 credentials");
@@ -82,6 +84,8 @@ public sealed class KeyCommandTests
         await client.StoreAsync("k", "begun again");
         (await CommandAsync(installation, 1, "revoke", "--user", Guid.CreateVersion7().ToString())).Errors.ShouldContain("There is no user");
         (await CommandAsync(installation, 1, "revoke", "--user", "nobody@example.com")).Errors.ShouldContain("FROM auth.users");
+        (await CommandAsync(installation, 1, "user", "delete", "you@example.com")).Errors.ShouldContain("--yes");
+        (await CommandAsync(installation, 0, "user", "delete", "you@example.com", "--yes")).Output.ShouldContain(user);
         (await CommandAsync(installation, 2, "shred", "--workspace", "Acme", "--yes")).Errors.ShouldContain("is no id");
         await CommandAsync(installation, 2, "revoke");
         await CommandAsync(installation, 2, "revoke", "--user", user, "--workspace", user);
