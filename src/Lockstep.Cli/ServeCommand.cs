@@ -32,6 +32,8 @@ internal static class ServeCommand
         foreach (var (_, what) in SettingNames.Unknown(Terminal.EnvironmentNames()))
             Terminal.Note($"warning: {what}");
         var settings = Settings.Load(options, Environment.GetEnvironmentVariable);
+        if (settings.SecretReplaced)
+            Terminal.Note($"warning: there was no {DataDirectoryFiles.JwtSecretFile} in {settings.DataDirectory}, so another was made: tokens signed with the former one are refused. Put that back if you have it.");
         await using var server = await LockstepServer.Start(settings, Environment.GetEnvironmentVariable, Terminal.Note, stop);
         Welcome(server, settings, options, clock.Elapsed);
         if (await server.Run(stop))

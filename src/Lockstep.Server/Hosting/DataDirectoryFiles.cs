@@ -8,6 +8,9 @@ namespace Lockstep.Server.Hosting;
 /// <param name="JwtSecret">Null when the file is missing.</param>
 internal sealed record DataDirectoryFiles(string? MasterKeys, string? JwtSecret)
 {
+    /// <summary>Whether a token secret was made beside a database that had one: tokens from before are refused.</summary>
+    public bool SecretReplaced { get; private init; }
+
     public const string MasterKeysFile = "master-keys";
     public const string JwtSecretFile = "jwt-secret";
 
@@ -21,9 +24,10 @@ internal sealed record DataDirectoryFiles(string? MasterKeys, string? JwtSecret)
     {
         try
         {
+            var replaced = owned && Directory.Exists(Path.Combine(directory, "postgres")) && !File.Exists(Path.Combine(directory, JwtSecretFile));
             if (owned)
                 Prepare(directory);
-            return new DataDirectoryFiles(Read(directory, MasterKeysFile), Read(directory, JwtSecretFile));
+            return new DataDirectoryFiles(Read(directory, MasterKeysFile), Read(directory, JwtSecretFile)) { SecretReplaced = replaced };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

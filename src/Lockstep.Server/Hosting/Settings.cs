@@ -32,6 +32,9 @@ internal sealed record Settings(
     /// <summary>The root keys of the SQL vault, where they come by a setting of the transaction (docs/sql-vault.md); null otherwise.</summary>
     public string? SqlVaultKey { get; init; }
 
+    /// <inheritdoc cref="DataDirectoryFiles.SecretReplaced"/>
+    public bool SecretReplaced { get; init; }
+
     /// <summary>Transit and the rest; the local ring alone when nothing is set.</summary>
     public KeyProviderOptions KeyProviders { get; init; } = new();
 
@@ -98,6 +101,7 @@ internal sealed record Settings(
             ReadNumber(environment, "LOCKSTEP_REVEAL_LIMIT", 600, 1, 10_000_000, faults))
         {
             SqlVaultKey = ReadSqlVaultKey(environment, faults),
+            SecretReplaced = files.SecretReplaced && environment("LOCKSTEP_JWT_SECRET") is null,
             BulkReads = new BulkReadOptions(
                 ReadNumber(environment, "LOCKSTEP_BULK_READ_LIMIT", 100, 0, 100_000, faults),
                 ReadNumber(environment, "LOCKSTEP_BULK_READ_WINDOW", 600, 10, 86_400, faults),

@@ -30,6 +30,16 @@ public sealed class SettingsTests : IDisposable
     }
 
     [Fact]
+    public void A_token_secret_that_is_made_beside_a_database_is_told()
+    {
+        Load([]).SecretReplaced.ShouldBeFalse("a new installation");
+        Directory.CreateDirectory(Path.Combine(directory, "postgres"));
+        File.Delete(Path.Combine(directory, DataDirectoryFiles.JwtSecretFile));
+        Load([]).SecretReplaced.ShouldBeTrue();
+        Load([]).SecretReplaced.ShouldBeFalse("it is there now");
+    }
+
+    [Fact]
     public void No_key_is_made_beside_an_existing_cluster()
     {
         Directory.CreateDirectory(Path.Combine(directory, "postgres"));
