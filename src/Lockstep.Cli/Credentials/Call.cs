@@ -24,7 +24,7 @@ internal sealed class Call(Api api, ParseResult parsed, bool json)
     public static Command Create(
         string name, string description, string example, Symbol[] symbols, Func<ParseResult, bool>? anonymous, Func<Call, CancellationToken, Task<int>> work)
     {
-        var url = new Option<string?>("--url") { HelpName = "URL", Description = "The server (default http://127.0.0.1:5080). Also LOCKSTEP_URL" };
+        var url = new Option<string?>("--url", "--server") { HelpName = "URL", Description = "The server (default http://127.0.0.1:5080). Also LOCKSTEP_URL" };
         var user = new Option<string?>("--user") { HelpName = "EMAIL", Description = "Ask as this user, with a token signed here; else LOCKSTEP_TOKEN is sent" };
         var service = new Option<bool>("--service") { Description = "Ask as the service role, with a token signed here" };
         var directory = SharedOptions.DataDirectory();

@@ -197,8 +197,10 @@ public sealed class DoctorTests(SickCluster cluster, PostgresServer postgres, Po
 
     private static Task<IReadOnlyList<Diagnosis>> LookAsync(Dictionary<string, string> settings, string? directory = null, TimeProvider? time = null) =>
         new Checkup(new ServeOptions(null, directory ?? Path.Combine(Path.GetTempPath(), "lockstep-doctor-nowhere"), null),
-            name => settings.GetValueOrDefault(name) is { Length: > 0 } value ? value : null, time ?? TimeProvider.System) { Names = settings.Keys }
-            .Run(_ => { }, TestContext.Current.CancellationToken);
+            name => settings.GetValueOrDefault(name) is { Length: > 0 } value ? value : null, time ?? TimeProvider.System)
+        {
+            Names = settings.Keys,
+        }.Run(_ => { }, TestContext.Current.CancellationToken);
 
     private sealed class OffClock(TimeSpan ahead) : TimeProvider
     {
