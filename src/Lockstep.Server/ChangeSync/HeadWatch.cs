@@ -46,9 +46,10 @@ internal sealed partial class HeadWatch(Database database, ScopeSignals signals,
             var mark = marks.GetValueOrDefault(ear.User.Value);
             if (ear.Mark == mark)
                 continue;
-            // Also the first time: what came between its read and this look.
+            // Also the first time: what came between its read and this look. Who was told by a signal and has read it already is not made to read it again.
             ear.Mark = mark;
-            ear.Wake();
+            if (!ear.HasRead(mark))
+                ear.Wake();
         }
     }
 

@@ -32,6 +32,10 @@ internal sealed record LoggedChange(
     string ClientId,
     Instant CreatedAt);
 
+/// <summary>How far a read has come.</summary>
+/// <param name="Mark">Null while there is more.</param>
+internal readonly record struct Covered(IReadOnlyList<Guid> Scopes, long? Mark);
+
 internal abstract record PullOutcome
 {
     private PullOutcome() { }
@@ -44,7 +48,11 @@ internal abstract record PullOutcome
         bool HasMore,
         IReadOnlyList<string> RemovedSpaces,
         IReadOnlyList<Guid> Scopes,
-        Instant Position) : PullOutcome;
+        Instant Position) : PullOutcome
+    {
+        /// <summary>What it has looked into.</summary>
+        public Covered Covered => new(Scopes, HasMore ? null : ScopeMark.Of(Cursor));
+    }
 
     /// <summary>The history is another one than when the cursor was made, as after restoring a backup: start again, send everything unsent.</summary>
     public sealed record Reset : PullOutcome;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Lockstep.Server.Tenancy;
 
 namespace Lockstep.Server.ChangeSync;
@@ -110,6 +111,19 @@ internal sealed class ScopeSignalSubscription(UserId user, ScopeTokens tokens, A
 
     /// <summary>What the last look at the heads showed; null before the first.</summary>
     public long? Mark { get; set; }
+
+    /// <summary>What the stream itself has read up to; null before that, and while there is more.</summary>
+    private StrongBox<long>? read;
+
+    /// <summary>Whether the stream has seen all of a mark by itself, as it has when a signal was in time.</summary>
+    public bool HasRead(long mark) => Volatile.Read(ref read)?.Value == mark;
+
+    /// <summary>What to listen for from now on, and how far the stream has come.</summary>
+    public void Follow(Covered covered)
+    {
+        Follow(covered.Scopes);
+        Volatile.Write(ref read, covered.Mark is { } mark ? new StrongBox<long>(mark) : null);
+    }
 
     /// <summary>What to listen for from now on.</summary>
     public void Follow(IReadOnlyCollection<Guid> wanted)

@@ -54,6 +54,27 @@ public sealed class ChangeLogTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_has_read_everything_has_the_mark_that_the_look_at_the_heads_finds_and_another_one_after_each_change()
+    {
+        (await Marks(Ana)).ShouldBe((0, 0), "nothing was ever written");
+        var seen = new HashSet<long>();
+        foreach (var scope in new[] { Scope.Own, Scope.Of(Shared), Scope.Own })
+        {
+            await Session(Ana).Transact(tx => log.Append(tx, scope, [Written($"r{seen.Count}")], CancellationToken.None), CancellationToken.None);
+            var (read, found) = await Marks(Ana);
+            read.ShouldBe(found);
+            seen.Add(found).ShouldBeTrue();
+        }
+        await Administer("DELETE FROM lockstep.workspace_members WHERE user_id = $1", Ana.Value);
+        var (left, now) = await Marks(Ana);
+        (left == now, seen.Contains(now)).ShouldBe((true, false));
+
+        async Task<(long? Read, long Found)> Marks(UserId user) => (
+            (await ChangeLog.Pull(Session(user), new PullRequest("any", null, null, 10), CancellationToken.None)).ShouldBeOfType<PullOutcome.Page>().Covered.Mark,
+            (await database.For(Caller.Service).Query(new Statement("SELECT m.mark FROM lockstep.scope_marks($1) m", (object)new[] { user.Value }), row => row.GetInt64(0), CancellationToken.None))[0]);
+    }
+
+    [Fact]
     public async Task A_handler_decides_what_a_pushed_change_of_its_app_stores()
     {
         var asked = new List<PushedChange>();

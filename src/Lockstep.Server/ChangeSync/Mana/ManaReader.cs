@@ -48,7 +48,7 @@ internal sealed class ManaReader(CursorCodec cursors, TableSchemas schemas, Scop
             (position, after) = (null, null);
             page = (PullOutcome.Page)await ChangeLog.Pull(session, new PullRequest(app, null, collections, PageSize, Bytes: bytes, ById: true), ct);
         }
-        return new ManaPage([.. page.Changes.Select(change => ManaChangeView.Of(schemas.Upgrade(app, change)))], Cursor(session, app, since, position, after, page), page.HasMore, page.Scopes);
+        return new ManaPage([.. page.Changes.Select(change => ManaChangeView.Of(schemas.Upgrade(app, change)))], Cursor(session, app, since, position, after, page), page.HasMore, page.Covered);
     }
 
     /// <summary>Events table by table. All but the last of a page carry the cursor from before it, so that a break loses nothing.</summary>
@@ -96,7 +96,7 @@ internal sealed class ManaReader(CursorCodec cursors, TableSchemas schemas, Scop
         TenantSession session, string app, string? since, string[] collections, string? notBy, ScopeSignalSubscription subscription, CancellationToken ct)
     {
         var page = await Read(session, app, since, collections, notBy, StreamWait.LargestEvent, ct);
-        subscription.Follow(page.Scopes);
+        subscription.Follow(page.Covered);
         var tables = page.Changes.GroupBy(change => change.Table).ToList();
         return ([.. tables.Select((table, i) => i == tables.Count - 1
             ? StreamEvent.Of("changes", new ManaStreamPage(table.Key, [.. table], page.SyncedUntil, page.HasMore), page.SyncedUntil)
@@ -133,5 +133,4 @@ internal sealed class ManaReader(CursorCodec cursors, TableSchemas schemas, Scop
     private Instant Now() => Instant.FromDateTimeOffset(time.GetUtcNow());
 }
 
-/// <param name="Scopes">What the page looked into.</param>
-internal sealed record ManaPage(IReadOnlyList<ManaChangeView> Changes, string SyncedUntil, bool HasMore, IReadOnlyList<Guid> Scopes);
+internal sealed record ManaPage(IReadOnlyList<ManaChangeView> Changes, string SyncedUntil, bool HasMore, Covered Covered);

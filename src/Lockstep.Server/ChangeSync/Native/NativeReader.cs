@@ -14,12 +14,12 @@ internal sealed class NativeReader(CursorCodec cursors, TableSchemas schemas, Sc
 
     private static readonly Duration Heartbeat = Duration.FromSeconds(25);
 
-    /// <returns>An answer and the scopes it covers, or a problem.</returns>
-    public Task<(NativePullAnswer? Answer, IReadOnlyList<Guid> Scopes, ProblemHttpResult? Problem)> Read(
+    /// <returns>An answer and what it covers, or a problem.</returns>
+    public Task<(NativePullAnswer? Answer, Covered Covered, ProblemHttpResult? Problem)> Read(
         TenantSession session, string app, string? cursor, string[]? collections, int limit, CancellationToken ct) =>
         Read(session, app, cursor, collections, limit, PullRequest.UsualBytes, ct);
 
-    private async Task<(NativePullAnswer? Answer, IReadOnlyList<Guid> Scopes, ProblemHttpResult? Problem)> Read(
+    private async Task<(NativePullAnswer? Answer, Covered Covered, ProblemHttpResult? Problem)> Read(
         TenantSession session, string app, string? cursor, string[]? collections, int limit, int bytes, CancellationToken ct)
     {
         var binding = Binding(app, collections);
@@ -28,16 +28,16 @@ internal sealed class NativeReader(CursorCodec cursors, TableSchemas schemas, Sc
         {
             (position, var fault) = cursors.Read(cursor, session.Caller.RequiredUser, binding);
             if (fault == CursorFault.Malformed)
-                return (null, [], Problems.Of(400, "invalid_cursor", "The cursor is not one of ours. Pass back the last one you got, whole, or none to start from the beginning."));
+                return (null, default, Problems.Of(400, "invalid_cursor", "The cursor is not one of ours. Pass back the last one you got, whole, or none to start from the beginning."));
             if (fault == CursorFault.Foreign)
-                return (null, [], Reset());
+                return (null, default, Reset());
         }
         return await ChangeLog.Pull(session, new PullRequest(app, position, collections, limit, Bytes: bytes), ct) switch
         {
-            PullOutcome.Page page => (NativePullAnswer.Of(page with { Changes = [.. page.Changes.Select(change => schemas.Upgrade(app, change))] }, cursors.Write(page.Cursor, session.Caller.RequiredUser, binding)), page.Scopes, null),
-            PullOutcome.TooOld => (null, [], Problems.Of(410, "resync_required",
+            PullOutcome.Page page => (NativePullAnswer.Of(page with { Changes = [.. page.Changes.Select(change => schemas.Upgrade(app, change))] }, cursors.Write(page.Cursor, session.Caller.RequiredUser, binding)), page.Covered, null),
+            PullOutcome.TooOld => (null, default, Problems.Of(410, "resync_required",
                 "What this cursor has not seen is no longer kept change by change. Pull without a cursor, then send what is unsent.")),
-            _ => (null, [], Reset()),
+            _ => (null, default, Reset()),
         };
     }
 
@@ -91,10 +91,10 @@ internal sealed class NativeReader(CursorCodec cursors, TableSchemas schemas, Sc
     private async Task<(StreamEvent? Event, string? Cursor, bool More)> Next(
         TenantSession session, string app, string? cursor, string[]? collections, int limit, ScopeSignalSubscription subscription, CancellationToken ct)
     {
-        var (answer, scopes, problem) = await Read(session, app, cursor, collections, limit, StreamWait.LargestEvent, ct);
+        var (answer, covered, problem) = await Read(session, app, cursor, collections, limit, StreamWait.LargestEvent, ct);
         if (answer is null)
             return (StreamEvent.Of("error", problem!.ProblemDetails), null, false);
-        subscription.Follow(scopes);
+        subscription.Follow(covered);
         var silent = answer.Changes.Count == 0 && answer.RemovedScopes.Count == 0;
         return (silent ? null : StreamEvent.Of("changes", answer, answer.Cursor), answer.Cursor, answer.HasMore);
     }
