@@ -8,7 +8,7 @@ import { Keys } from "./keys.js";
 import { newId } from "./envelope.js";
 import { LiveStream } from "./live.js";
 import { Reading } from "./reading.js";
-import { Replica, type Applied, type LocalChange, type View } from "./replica.js";
+import { keyRefusals, Replica, type Applied, type LocalChange, type View } from "./replica.js";
 import { backoff, sleep, usualRetry, type RetryOptions } from "./retry.js";
 import type { RecordKey, Rejection } from "./store.js";
 import { Tabs } from "./tabs.js";
@@ -18,7 +18,6 @@ import { spaceOf } from "./wire.js";
 const appPattern = /^[A-Za-z0-9._-]{1,100}$/;
 const longest = { table: 200, id: 500, field: 500 };
 const mostFields = 1000;
-const keyRefusals: ReadonlySet<string> = new Set(["key_epoch_stale", "plaintext_refused"]);
 
 /** One app's data on this device: read and edited here, in step with the server whenever there is one. */
 export class SyncClient {

@@ -4,6 +4,13 @@ import type { FieldTime } from "./field-time.js";
 import { keyText, type Op, type OutboxEntry, type RecordKey, type Rejection, type Store, type StoredRecord, type StoreMeta, type StoreTransaction } from "./store.js";
 import { pushBody, type Page, type PushResult } from "./wire.js";
 
+/** Refusals after which an edit is sealed again and sent anew. */
+export const keyRefusals: ReadonlySet<string> = new Set(["key_epoch_stale", "plaintext_refused"]);
+
+/** A database that fails over to a replica loses the commits of its last moments, and tells by `cursor_reset` or `mutation_gap`. What a pull has confirmed shortly
+ * before goes again then. */
+const keptConfirmed = { milliseconds: 10 * 60 * 1000, entries: 500 };
+
 /** An edit of this client. */
 export interface LocalChange extends RecordKey {
   readonly op: Op;
@@ -36,7 +43,7 @@ export interface Applied {
 
 /** Everything that a client knows, and every step that changes it; no network.
  *
- * The server's records and the own mutations are kept apart: a record is shown as their merge. A mutation leaves the outbox when a pull
+ * The server's records and the own mutations are kept apart: a record is shown as their merge. A mutation is no part of it any more when a pull
  * that began after its acknowledgement has ended, for by then the server's record holds whatever the server made of it. So what a client
  * shows in the end is what the server has, even where the server decided otherwise, and a refused edit is gone without a trace. */
 export class Replica {
@@ -126,7 +133,8 @@ export class Replica {
         }
         await tx.deleteEntry(entry.seq);
         if (result.code === "clock_skew" && entry.at !== null) skewed.push(entry);
-        else refused.push(await this.reject(tx, entry, result.code, result.detail));
+        // It was taken once; what happened to its record since, as that it moved, is no news for anybody.
+        else if (entry.again !== true || keyRefusals.has(result.code)) refused.push(await this.reject(tx, entry, result.code, result.detail));
       }
       if (skewed.length > 0) await this.restamp(tx, skewed, results.find((result) => result.serverTime !== null)?.serverTime ?? null);
       return refused;
@@ -164,14 +172,9 @@ export class Replica {
   }
 
   /** The server does not know this client's mutations as this client does: after a restored backup, or a copied profile. Everything that no
-   * pull has confirmed is sent under a new name, from 1. Times stay, so a mutation that is there already changes nothing. */
+   * pull has confirmed, or only lately, is sent under a new name, from 1. Times stay, so a mutation that is there already changes nothing. */
   newIdentity(): Promise<void> {
-    return this.store.transact("readwrite", async (tx) => {
-      const entries = await tx.outbox();
-      for (const entry of entries) await tx.deleteEntry(entry.seq);
-      for (const [i, entry] of entries.entries()) await tx.putEntry({ ...entry, seq: i + 1, state: "pending" });
-      await tx.putMeta({ ...(await metaOf(tx)), clientId: this.newId(), nextSeq: entries.length + 1 });
-    });
+    return this.store.transact("readwrite", async (tx) => this.rename(tx));
   }
 
   /** Starts reading from the beginning. What is shown stays until the new reading is complete.
@@ -182,7 +185,10 @@ export class Replica {
       if (meta.generation !== generation) return;
       await tx.putMeta({ ...meta, generation: generation + 1, cursor: null, complete: false });
       // The server may have lost what it acknowledged; a mutation that it knows has no second effect.
-      for (const entry of await tx.outbox()) if (entry.state === "acknowledged") await tx.putEntry({ ...entry, state: "pending" });
+      const entries = await tx.outbox();
+      for (const entry of entries) if (entry.state !== "pending") await tx.putEntry(unsent(entry));
+      // A refused mutation has left a gap between them, and ids have none.
+      if (entries.some((entry, i) => i > 0 && entry.seq !== entries[i - 1]!.seq + 1)) await this.rename(tx);
     });
   }
 
@@ -222,9 +228,19 @@ export class Replica {
         await tx.deleteBefore(generation);
         await tx.putMeta({ ...meta, complete: true });
       }
-      if (acknowledged.length === 0) return;
-      const confirmed = new Set(acknowledged);
-      for (const entry of await tx.outbox()) if (entry.state === "acknowledged" && confirmed.has(entry.seq)) await tx.deleteEntry(entry.seq);
+      const [seen, now] = [new Set(acknowledged), this.now()];
+      const kept: number[] = [];
+      for (const entry of await tx.outbox()) {
+        if (entry.state === "pending" || (entry.state === "acknowledged" && !seen.has(entry.seq))) continue;
+        const confirmedAt = entry.confirmedAt ?? now;
+        // One that the server has stamped would count as written when it comes again, over what others have written since.
+        if (entry.at === null || entry.hidden || Math.abs(now - confirmedAt) > keptConfirmed.milliseconds) await tx.deleteEntry(entry.seq);
+        else {
+          kept.push(entry.seq);
+          if (entry.state === "acknowledged") await tx.putEntry({ ...entry, state: "confirmed", confirmedAt });
+        }
+      }
+      for (const seq of kept.slice(0, -keptConfirmed.entries)) await tx.deleteEntry(seq);
     });
   }
 
@@ -239,7 +255,7 @@ export class Replica {
       const views = new Map<string, View>();
       for (const record of await read(tx)) views.set(keyText(record), { ...keyOf(record), state: record.state, schemaVersion: record.schemaVersion, author: record.author, pending: false });
       for (const entry of await tx.outbox()) {
-        if (entry.hidden || !wanted(entry)) continue;
+        if (entry.hidden || entry.state === "confirmed" || !wanted(entry)) continue;
         const before = views.get(keyText(entry));
         const state = merge(this.kind, before?.state ?? nothing, stateOf(entry, meta));
         views.set(keyText(entry), { ...keyOf(entry), state, schemaVersion: entry.schemaVersion, author: before?.author ?? null, pending: true });
@@ -251,7 +267,16 @@ export class Replica {
   private async forget(tx: StoreTransaction, space: string): Promise<void> {
     await tx.deleteSpace(space);
     await tx.deleteValues(`key:${space}:`);
-    for (const entry of await tx.outbox()) if (entry.space === space && !entry.hidden) await tx.putEntry({ ...entry, hidden: true });
+    for (const entry of await tx.outbox())
+      if (entry.space === space && entry.state === "confirmed") await tx.deleteEntry(entry.seq);
+      else if (entry.space === space && !entry.hidden) await tx.putEntry({ ...entry, hidden: true });
+  }
+
+  private async rename(tx: StoreTransaction): Promise<void> {
+    const entries = await tx.outbox();
+    for (const entry of entries) await tx.deleteEntry(entry.seq);
+    for (const [i, entry] of entries.entries()) await tx.putEntry({ ...unsent(entry), seq: i + 1 });
+    await tx.putMeta({ ...(await metaOf(tx)), clientId: this.newId(), nextSeq: entries.length + 1 });
   }
 
   private async reject(tx: StoreTransaction, entry: OutboxEntry, code: string, detail: string): Promise<Rejection> {
@@ -282,6 +307,10 @@ export class Replica {
     }
     await tx.putMeta({ ...meta, clock: known ? clock : meta.clock, clockOffset: meta.clockOffset ?? (told === null ? null : Math.round(told - this.now())) });
   }
+}
+
+function unsent({ confirmedAt, ...entry }: OutboxEntry): OutboxEntry {
+  return { ...entry, state: "pending", again: entry.again === true || entry.state === "confirmed" };
 }
 
 function stateOf(entry: OutboxEntry, meta: StoreMeta): RecordState {

@@ -32,8 +32,12 @@ export interface OutboxEntry extends RecordKey {
   readonly schemaVersion: number;
   /** JSON text; opaque. */
   readonly actor: string | null;
-  /** `acknowledged`: the server has it, a pull has not brought it back yet. */
-  readonly state: "pending" | "acknowledged";
+  /** `acknowledged`: the server has it, a pull has not brought it back yet. `confirmed`: one has; it is kept for a while, for a server that loses what it had. */
+  readonly state: "pending" | "acknowledged" | "confirmed";
+  /** With `confirmed`: when, in milliseconds of this device's clock. */
+  readonly confirmedAt?: number;
+  /** It was confirmed once and goes again, since the server's history is another one. */
+  readonly again?: boolean;
   /** Not shown any more: its space was left. It is still sent, since ids have no gaps; the server refuses it. */
   readonly hidden: boolean;
 }

@@ -60,6 +60,12 @@ public sealed class RepairCommandTests
         (await ada.Mana("todo", new { clientId = "m", since = mana }))["serverChanges"]!.AsArray().ShouldHaveSingleItem("the mana protocol has no word for it: all of it again");
         (await ada.PullAll("todo")).Changes.ShouldHaveSingleItem();
         (await ada.Push("todo", "c", Mutation(2, "r", new { v = new { value = 2 } }))).ShouldBe(["applied"]);
+
+        // The next one is restored from before the first: what was read in between is of neither history.
+        var (_, between) = await ada.PullAll("todo");
+        await installation.ScalarAsync<int>("UPDATE lockstep.sync_scopes SET epoch = 1 RETURNING epoch");
+        (await (await installation.RunAsync("repair", "cursors", "--data-dir", installation.Data)).Ended).ShouldBe(0);
+        await ada.GetAsync($"/v1/sync/todo/pull?cursor={between}").ShouldBeProblemAsync(409, "cursor_reset");
     }
 
     private static async Task BreakAsync(EmbeddedConnection database)

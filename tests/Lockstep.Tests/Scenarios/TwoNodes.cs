@@ -7,6 +7,7 @@ using Lockstep.Server.Tenancy.Jwt;
 using Lockstep.Tests.Support;
 using NodaTime;
 using Npgsql;
+using Shouldly;
 using Xunit;
 
 namespace Lockstep.Tests.Scenarios;
@@ -88,6 +89,35 @@ internal sealed class TwoNodes : IAsyncDisposable
 
     /// <summary>SIGKILL to PostgreSQL, and up again.</summary>
     public Task KillDatabaseAsync() => cluster!.KillAndRestartAsync();
+
+    /// <summary>A PostgreSQL that follows that of the nodes, some moments behind.</summary>
+    public Task<ScramCluster> FollowAsync() => cluster!.FollowAsync(TestContext.Current.CancellationToken);
+
+    /// <summary>Waits until a follower has all that is committed now.</summary>
+    public async Task CaughtUpAsync(ScramCluster follower)
+    {
+        var end = (string)(await cluster!.AsAdminAsync("SELECT pg_current_wal_lsn()::text"))!;
+        await follower.UntilAsync($"SELECT pg_last_wal_replay_lsn() >= '{end}'::pg_lsn");
+    }
+
+    /// <summary>What an operator does when the database is lost: the old one is off, the nodes stop, the follower takes over, cursors are void, the nodes start on it.</summary>
+    /// <param name="meanwhile">Done when the follower has taken over and no node runs.</param>
+    /// <returns>What <c>lockstep repair cursors</c> said.</returns>
+    public async Task<string> FailOverAsync(ScramCluster follower, Func<Task> meanwhile)
+    {
+        await cluster!.KillAsync();
+        await Task.WhenAll(One.StopAsync(), Two.StopAsync());
+        await follower.PromoteAsync();
+        await cluster.DisposeAsync();
+        cluster = follower;
+        await meanwhile();
+        installation.Environment["LOCKSTEP_DATABASE_URL"] = follower.Address("admin", "of the administrator", "app");
+        var repaired = await installation.RunAsync("repair", "cursors", "--data-dir", installation.Data);
+        (await repaired.Ended).ShouldBe(0, repaired.Errors);
+        One = await installation.ServeAsync();
+        Two = await installation.ServeAsync();
+        return repaired.Output;
+    }
 
     /// <summary>SIGKILL to the second node; another one takes its place.</summary>
     public async Task KillTwoAsync()

@@ -83,6 +83,30 @@ test("a gap, as after a restored backup, sends everything unconfirmed under a ne
   assert.deepEqual(last.mutations.map(({ id, recordId }) => [id, recordId]), [[1, "a"], [2, "b"]]);
 });
 
+test("what was confirmed lately goes again when the server's history is another one, without a gap in its ids, and is refused in silence", async () => {
+  const server = new FakeServer();
+  let time = 1_700_000_000_000;
+  const { client } = await server.client({ now: () => time });
+  for (const id of ["old", "a", "refused", "b"]) {
+    if (id === "a") time += 11 * 60 * 1000;
+    await client.insert("items", { x: 1 }, { id });
+    server.reply = (sent) => (id === "refused" ? answer(200, { results: [{ id: sent.body!.mutations[0]!.id, status: "rejected", code: "schema_violation", detail: "no" }] }) : server.applied(sent));
+    await client.sync();
+  }
+  await client.dismiss((await client.rejections())[0]!);
+  assert.equal(client.status.unsent, 0);
+  assert.equal((await client.get("items", "a"))?.pending ?? false, false);
+  const before = server.pushes.at(-1)!.body!.clientId;
+  server.reply = (sent) => answer(200, { results: sent.body!.mutations.map(({ id }) => ({ id, status: "rejected", code: "record_moved", detail: "no" })) });
+  let told = false;
+  server.page = () => (told ? answer(200, emptyPage) : ((told = true), problem(409, "cursor_reset")));
+  await client.sync();
+  const last = server.pushes.at(-1)!.body!;
+  assert.notEqual(last.clientId, before);
+  assert.deepEqual(last.mutations.map(({ id, recordId }) => [id, recordId]), [[1, "a"], [2, "b"]]);
+  assert.deepEqual(await client.rejections(), []);
+});
+
 test("a failure is told, waits, and does not spin; an edit meanwhile does not shorten the wait", async () => {
   const server = new FakeServer();
   server.reply = () => problem(500, "internal");

@@ -12,7 +12,9 @@ internal static class HistoryBreak
     public static async Task<int> Declare(NpgsqlConnection connection, CancellationToken ct)
     {
         await using var batch = new NpgsqlBatch(connection);
-        batch.BatchCommands.Add(new Statement("UPDATE lockstep.sync_scopes SET epoch = epoch + 1").ToCommand());
+        // Seconds since 2026, and not merely the next number: that one was given out already when this word, too, is lost by the next failover.
+        batch.BatchCommands.Add(new Statement(
+            "UPDATE lockstep.sync_scopes SET epoch = greatest(epoch + 1, (extract(epoch FROM clock_timestamp()) - 1767225600)::integer)").ToCommand());
         return await batch.ExecuteNonQueryAsync(ct);
     }
 }
