@@ -1,8 +1,10 @@
+using System.ComponentModel;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Lockstep.Server.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Http.Metadata;
 
 namespace Lockstep.Server.Hosting;
 
@@ -12,6 +14,9 @@ internal static partial class BadRequests
     public const string JsonExpected =
         "This call takes another type of body, most calls JSON: send 'Content-Type: application/json'. The others, such as /v1/events/ics and /v1/import, are in /openapi/v1.json with their type.";
 
+    private const string Unreadable = "cannot be read as it was sent. /openapi/v1.json says what this call takes.";
+    private const string Unknown = "A parameter of this call is missing or cannot be read. Check the path, the query and the body against /openapi/v1.json.";
+
     public static ProblemHttpResult Of(BadHttpRequestException e) => e switch
     {
         { StatusCode: 413 } => Problems.Of(413, "body_too_large", "The body is larger than this call takes. Send less at a time."),
@@ -19,6 +24,14 @@ internal static partial class BadRequests
         { InnerException: JsonException json } => Json(json),
         _ => Problems.Of(e.StatusCode, "bad_request", Parameter(e.Message)),
     };
+
+    /// <summary>Of a 400 without a word: so an optional value of the query is refused that cannot be read.</summary>
+    public static ProblemHttpResult Of(HttpContext context)
+    {
+        var name = context.GetEndpoint()?.Metadata.GetOrderedMetadata<IParameterBindingMetadata>()
+            .FirstOrDefault(parameter => parameter.HasTryParse && !Reads(parameter.ParameterInfo.ParameterType, context.Request.Query[parameter.Name]))?.Name;
+        return Problems.Of(400, "bad_request", name is null ? Unknown : $"{name} {Unreadable}");
+    }
 
     public static ProblemHttpResult Json(JsonException e) => Problems.Of(
         400,
@@ -44,8 +57,14 @@ internal static partial class BadRequests
     private static string Parameter(string message) =>
         BodyMissing().IsMatch(message) ? "This call needs a body of JSON, and none came. /openapi/v1.json says what it takes."
         : Bound().Match(message) is { Success: true } bound
-            ? $"{bound.Groups["name"].Value} {(message.StartsWith("Required", StringComparison.Ordinal) ? "is missing" : "cannot be read as it was sent")}. /openapi/v1.json says what this call takes."
-        : "A parameter of this call is missing or cannot be read. Check the path, the query and the body against /openapi/v1.json.";
+            ? $"{bound.Groups["name"].Value} {(message.StartsWith("Required", StringComparison.Ordinal) ? "is missing. /openapi/v1.json says what this call takes." : Unreadable)}"
+        : Unknown;
+
+    private static bool Reads(Type type, string? text) => string.IsNullOrEmpty(text) || (Nullable.GetUnderlyingType(type) ?? type) switch
+    {
+        { IsEnum: true } choice => Enum.TryParse(choice, text, ignoreCase: true, out _),
+        var other => TypeDescriptor.GetConverter(other).IsValid(text),
+    };
 
     [GeneratedRegex("^Implicit body inferred|was not provided from body")]
     private static partial Regex BodyMissing();

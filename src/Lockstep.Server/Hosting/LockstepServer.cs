@@ -187,6 +187,7 @@ internal sealed class LockstepServer : IAsyncDisposable
     /// <summary>404 and 405 of the router, and other answers without a body, as problem documents too.</summary>
     private static Task BareStatus(Microsoft.AspNetCore.Diagnostics.StatusCodeContext context) => context.HttpContext.Response.StatusCode switch
     {
+        400 => context.HttpContext.Answer(BadRequests.Of(context.HttpContext)),
         404 => context.HttpContext.Answer(Problems.NotFound()),
         405 => Problems.Of(405, "method_not_allowed", "This address does not take that method. See /openapi/v1.json.").ExecuteAsync(context.HttpContext),
         413 => Problems.Of(413, "body_too_large", "The body is larger than this call takes.").ExecuteAsync(context.HttpContext),

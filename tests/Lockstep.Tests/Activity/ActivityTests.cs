@@ -28,7 +28,7 @@ public sealed class ActivityTests(LockstepApp app) : IClassFixture<LockstepApp>
         while (next is not null);
         names.ShouldBe(["k6", "k5", "k4", "k3", "k2", "k1", "k0"]);
         await client.GetAsync("/v1/activity?limit=201").ShouldBeProblemAsync(422, "invalid_request");
-        await client.GetAsync("/v1/activity?after=x").ShouldBeProblemAsync(400, "bad_request");
+        (await client.GetAsync("/v1/activity?after=x").ShouldBeProblemAsync(400, "bad_request")).Text("detail").ShouldStartWith("after cannot be read as it was sent.");
     }
 
     [Fact]
