@@ -54,6 +54,26 @@ internal static class DiscoveryEndpoints
             : await Look(clients, urls, request.Username!.Trim(), password!, CaldavScheme.Password, response, ct);
     }
 
+    /// <summary>Whether a calendar is under that address, before it is kept.</summary>
+    /// <returns>The address is in no answer: whoever has it reads the calendar.</returns>
+    internal static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> DiscoverFeed(Secret? address, FeedClient feeds, CancellationToken ct)
+    {
+        if (FeedSync.AddressOf(address) is not { } url)
+            return Problems.Of(422, "not_an_address", "That is no address of a calendar: one begins with https:// or webcal://. Copy it whole, and paste it once more.");
+        return await feeds.Get(url, null, ct) switch
+        {
+            FeedAnswer.Failed({ Code: "feed_forbidden" }) => Problems.Of(422, "feed_forbidden", $"{url.Host} does not show this calendar to whoever has the address. Get its secret address, or share it there, and paste the address once more."),
+            FeedAnswer.Failed({ Code: "feed_not_found" }) => Problems.Of(422, "feed_not_found", $"{url.Host} has no calendar under this address. Copy it whole, and paste it once more."),
+            FeedAnswer.Failed({ Code: "feed_unreachable" }) => Problems.Of(502, "feed_unreachable", $"{url.Host} did not answer. Check the address, or try again in a moment."),
+            FeedAnswer.Failed({ Code: "feed_server_error" }) => Problems.Of(502, "feed_server_error", $"{url.Host} answered with an error of its own. Check the address, or try again in a moment."),
+            FeedAnswer.Failed(var failure) => Problems.Of(failure.Kind == FailureKind.Throttled ? 429 : 422, failure.Code, failure.Message),
+            FeedAnswer.File(var text, _) when !text.Contains("BEGIN:VCALENDAR", StringComparison.OrdinalIgnoreCase) => Problems.Of(422, FeedFault.NoCalendar.Code,
+                $"{url.Host} answers, but not with a calendar: it may be the address of its web page. Look for the one that ends with .ics or is called \"iCal\"."),
+            FeedAnswer.File(var text, _) => Seen(url, text),
+            _ => throw new UnreachableException(),
+        };
+    }
+
     internal static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Test(
         Guid id, TenantSession session, IntegrationStore store, CredentialVault vault, CaldavClients clients, FeedClient feeds, HttpResponse response, CancellationToken ct)
     {

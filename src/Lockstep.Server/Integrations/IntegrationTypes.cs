@@ -7,12 +7,24 @@ namespace Lockstep.Server.Integrations;
 /// <param name="AppPasswordUrl">Where an app password is made; null where the account's own password is used.</param>
 internal sealed record ProviderPreset(string Id, string Name, string Url, string Hint, string? AppPasswordUrl);
 
+/// <summary>What a form asks for.</summary>
+/// <param name="Name">A member of <c>config</c>, or <c>secret</c>.</param>
+/// <param name="Hint">What to write there; "" where the label says it.</param>
+internal sealed record TypeField(string Name, string Label, string Hint = "", bool Required = true)
+{
+    public const string Secret = "secret";
+
+    [JsonIgnore]
+    public bool IsSecret => Name == Secret;
+}
+
 /// <param name="ConfigMembers">What <c>config</c> takes.</param>
+/// <param name="Fields">What a person has to be asked for, in this order; what only programs know is left out.</param>
 /// <param name="SecretName">As people call what is given as secret.</param>
 /// <param name="SecretRequired">Whether it has one in any case.</param>
 /// <param name="Syncs">Whether Lockstep does something with it; else it is kept for software of the owner's.</param>
 internal sealed record IntegrationType(
-    string Type, string Name, IReadOnlyList<string> ConfigMembers, string SecretName, IReadOnlyList<ProviderPreset> Presets,
+    string Type, string Name, IReadOnlyList<string> ConfigMembers, string SecretName, IReadOnlyList<TypeField> Fields, IReadOnlyList<ProviderPreset> Presets,
     [property: JsonIgnore] ConfigKind Kind, bool SecretRequired = true, bool Syncs = true);
 
 /// <summary>Which record a type's config is.</summary>
@@ -35,6 +47,9 @@ internal static class IntegrationTypes
     public const string Webhook = "webhook";
 
     private static readonly IReadOnlyList<string> CaldavMembers = ["url", "username", "calendarPath", "selectedCalendarIds", "auth"];
+
+    private static readonly TypeField Server = new("url", "Server", "A domain such as example.com, your e-mail address, or a whole address such as https://dav.example.com/");
+    private static readonly TypeField Username = new("username", "User name");
 
     private static readonly IReadOnlyList<ProviderPreset> Presets =
     [
@@ -70,14 +85,20 @@ internal static class IntegrationTypes
 
     public static readonly IntegrationTypeList All = new(
     [
-        new IntegrationType(Caldav, "Calendar (CalDAV)", CaldavMembers, "Password", Presets, ConfigKind.Caldav),
+        new IntegrationType(Caldav, "Calendar (CalDAV)", CaldavMembers, "Password", [Server, Username, new(TypeField.Secret, "Password")], Presets, ConfigKind.Caldav),
         Provider("icloud", "App-specific password"),
         Provider("google", "Access token"),
         Provider("fastmail", "App password"),
         Provider("nextcloud", "App password"),
-        new IntegrationType(Feed, "Calendar feed (ICS, read only)", ["url"], "Address of a private feed", [], ConfigKind.Feed, SecretRequired: false),
-        new IntegrationType(ApiKey, "API key, kept for your software", ["service", "username", "baseUrl", "header", "prefix"], "Key", [], ConfigKind.ApiKey, Syncs: false),
-        new IntegrationType(Webhook, "Webhook receiver, kept for your software", ["url", "events"], "Signing secret", [], ConfigKind.Webhook, SecretRequired: false, Syncs: false),
+        new IntegrationType(Feed, "Calendar feed (ICS, read only)", ["url"], "Address of a private feed",
+            [new(TypeField.Secret, "Address of the calendar", "Begins with https:// or webcal://, and often ends with .ics. Whoever has it can read the calendar, so it is sealed like a password.")],
+            [], ConfigKind.Feed, SecretRequired: false),
+        new IntegrationType(ApiKey, "API key, kept for your software", ["service", "username", "baseUrl", "header", "prefix"], "Key",
+            [new("service", "Service", "What the key is for, such as Stripe."), new("username", "Account", "Which account there, if you have several.", Required: false), new(TypeField.Secret, "Key")],
+            [], ConfigKind.ApiKey, Syncs: false),
+        new IntegrationType(Webhook, "Webhook receiver, kept for your software", ["url", "events"], "Signing secret",
+            [new("url", "Address of the receiver", "Where the messages are sent, such as https://example.com/hooks."), new(TypeField.Secret, "Signing secret", "If there is one.", Required: false)],
+            [], ConfigKind.Webhook, SecretRequired: false, Syncs: false),
     ]);
 
     /// <returns>Null for a type that is not known.</returns>
@@ -96,7 +117,9 @@ internal static class IntegrationTypes
         || (DomainOf(new Uri(preset.Url).Host) is var domain && (host.Equals(domain, StringComparison.OrdinalIgnoreCase) || host.EndsWith("." + domain, StringComparison.OrdinalIgnoreCase)));
 
     private static IntegrationType Provider(string id, string secretName) =>
-        new(id, Presets.Single(preset => preset.Id == id).Name, CaldavMembers, secretName, [Presets.Single(preset => preset.Id == id)], ConfigKind.Caldav);
+        new(id, Presets.Single(preset => preset.Id == id).Name, CaldavMembers, secretName,
+            [.. Presets.Single(preset => preset.Id == id).Url.Contains("HOST", StringComparison.Ordinal) ? [Server] : Array.Empty<TypeField>(), Username, new(TypeField.Secret, secretName)],
+            [Presets.Single(preset => preset.Id == id)], ConfigKind.Caldav);
 
     private static string DomainOf(string host) => string.Join('.', host.Split('.')[^2..]);
 }

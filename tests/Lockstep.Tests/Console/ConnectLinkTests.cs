@@ -1,10 +1,12 @@
 using System.Net;
+using System.Text;
 using System.Text.Json.Nodes;
 using System.Web;
 using AngleSharp.Dom;
 using AngleSharp.Html.Dom;
 using Lockstep.Server.Integrations.Connecting;
 using Lockstep.Tests.Booking;
+using Lockstep.Tests.Calendaring.Caldav;
 using Lockstep.Tests.Integrations;
 using Lockstep.Tests.Support;
 using Lockstep.Tests.Tenancy.ApiTokens;
@@ -67,15 +69,21 @@ public sealed class ConnectLinkTests : IClassFixture<SyncedApp>, IAsyncLifetime
         page.DocumentElement.OuterHtml.ShouldNotContain("alicepw");
         HeadersAreTight(visitor.Last);
         var href = new Uri(synced.Radicale.Url, "/alice/linked/").ToString();
-        using var back = await FormAsync(visitor, page, "finish", new() { ["write"] = href, ["read"] = href });
+        using var watch = await FormAsync(visitor, page, "finish", new() { ["write"] = href, ["read"] = href });
 
-        back.StatusCode.ShouldBe(HttpStatusCode.SeeOther);
-        var address = new Uri(back.Headers.Location!.ToString());
+        // The first sync before one's eyes, with the way back at any time.
+        watch.StatusCode.ShouldBe(HttpStatusCode.SeeOther);
+        var progress = watch.Headers.Location!.ToString();
+        progress.ShouldStartWith("/connect/progress/");
+        var back = await SyncedAsync(visitor, progress);
+        visitor.Last.Headers.GetValues("Referrer-Policy").ShouldBe(["no-referrer"]);
+        visitor.Last.Headers.Contains("Set-Cookie").ShouldBeFalse();
+        var address = new Uri(back);
         var query = HttpUtility.ParseQueryString(address.Query);
         address.GetLeftPart(UriPartial.Path).ShouldBe("https://app.example.com/settings");
         query.AllKeys.ShouldBe(["tab", "outcome", "connectSessionId", "integrationId", "state"]);
         (query["outcome"], query["state"], query["connectSessionId"]).ShouldBe(("connected", "row 7&x=1", session.Id().ToString()));
-        back.Headers.Location.ToString().ShouldNotContain(PathOf(session)[9..]);
+        back.ShouldNotContain(PathOf(session)[9..]);
         var ended = await synced.App.AsService().GetAsync($"/v1/connect-sessions/{session.Id()}").ShouldBeAsync(HttpStatusCode.OK);
         ended.Text("status").ShouldBe("connected");
         ended.Id("integrationId").ToString().ShouldBe(query["integrationId"]);
@@ -93,6 +101,61 @@ public sealed class ConnectLinkTests : IClassFixture<SyncedApp>, IAsyncLifetime
         (await visitor.PageAsync(PathOf(session), HttpStatusCode.Gone)).QuerySelector("h1")!.TextContent.ShouldBe("This link was opened before");
         (await SendAsync(visitor, page, "finish", status: HttpStatusCode.Gone)).QuerySelector("a.button")!.GetAttribute("href")!.ShouldContain("outcome=connected");
         (await synced.App.ScalarAsync<long>("SELECT count(*) FROM lockstep.connect_sessions s WHERE s::text LIKE '%' || $1 || '%'", PathOf(session)[9..])).ShouldBe(0);
+
+        // Whoever connects the same account once more gives it a new sign-in, and has one account all the same.
+        page = await visitor.PageAsync(PathOf(await LinkAsync(new { userId = user, integrationTypes = new[] { "radicale" }, returnUrl = Product })));
+        page.QuerySelector("h1")!.TextContent.ShouldBe("Sign in to Radicale");
+        page = await SendAsync(visitor, page, "find", new() { ["url"] = synced.Radicale.Url.ToString(), ["username"] = "alice", ["password"] = "alicepw" });
+        using var again = await FormAsync(visitor, page, "finish", new() { ["write"] = href, ["read"] = href });
+        (await SyncedAsync(visitor, again.Headers.Location!.ToString())).ShouldContain($"integrationId={query["integrationId"]}");
+        await synced.App.ScalarAsync<int>("UPDATE lockstep.connect_sessions SET finished_at = now() - interval '61 minutes' WHERE id = $1 RETURNING 1", session.Id());
+        (await visitor.PageAsync(progress, HttpStatusCode.Gone)).QuerySelector("a.button")!.GetAttribute("href")!.ShouldBe(back);
+        await visitor.PageAsync($"/connect/progress/{ConnectLink.New()}", HttpStatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task The_address_of_a_calendar_and_a_key_take_one_form_each_and_stand_in_no_page()
+    {
+        const string Feed = "/calendar/ical/private-AddressMarker/basic.ics";
+        synced.Fake.Answer(Feed, _ => new FakeAnswer(200, Encoding.UTF8.GetBytes(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//X//Y//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20261201T100000Z\r\nSUMMARY:One\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"), "text/calendar"));
+        synced.Fake.Answer("/gone.ics", _ => FakeAnswer.Empty(404));
+        synced.Fake.Answer("/page", _ => FakeAnswer.Html());
+        var user = await SeenAsync("feeder");
+        using var visitor = new ConsoleVisitor(synced.App.Url);
+
+        var session = await LinkAsync(new { userId = user, integrationTypes = new[] { "google", "ics", "api_key:Stripe", "webhook" }, returnUrl = Product });
+        var page = await visitor.PageAsync(PathOf(session));
+        page.QuerySelectorAll<IHtmlButtonElement>("button[name=choice]").Select(button => button.Value).ShouldBe(["google", "ics", "webhook", "api_key:Stripe"]);
+        page = await SendAsync(visitor, page, "account", new() { ["choice"] = "google" });
+        page.QuerySelector("h1")!.TextContent.ShouldBe("Connect Google Calendar");
+        (await SendAsync(visitor, page, "store", status: HttpStatusCode.UnprocessableEntity)).QuerySelector("[role=alert]")!.TextContent.ShouldContain("address is missing.");
+        page = await SendAsync(visitor, page, "store", new() { ["secret"] = synced.Fake.At("/gone.ics").AbsoluteUri }, HttpStatusCode.UnprocessableEntity);
+        page.QuerySelector("[role=alert]")!.TextContent.ShouldContain("has no calendar under this address");
+        page = await SendAsync(visitor, page, "store", new() { ["secret"] = synced.Fake.At("/page").AbsoluteUri }, HttpStatusCode.UnprocessableEntity);
+        page.QuerySelector("[role=alert]")!.TextContent.ShouldContain("it may be the address of its web page");
+        using (var watch = await FormAsync(visitor, page, "store", new() { ["secret"] = synced.Fake.At(Feed).AbsoluteUri }))
+            (await SyncedAsync(visitor, watch.Headers.Location!.ToString())).ShouldContain("outcome=connected");
+        var feed = (await synced.App.As("feeder").GetAsync("/v1/integrations").ShouldBeAsync(HttpStatusCode.OK))["items"]![0]!;
+        (feed.Text("integrationType"), feed.Text("label"), feed["config"]!["private"]!.GetValue<bool>()).ShouldBe(("ics", "Google Calendar", true));
+
+        var keys = new List<string>();
+        foreach (var value in new[] { "sk_live_KeyMarker_0123456789", "sk_live_KeyMarker_second_01" })
+        {
+            page = await visitor.PageAsync(PathOf(await LinkAsync(new { userId = user, integrationTypes = new[] { "api_key:Stripe" }, returnUrl = Product })));
+            page.QuerySelector("h1")!.TextContent.ShouldBe("Connect Stripe");
+            page.QuerySelector("#service").ShouldBeNull();
+            (await SendAsync(visitor, page, "store", new() { ["username"] = "sk_live_KeyMarker_0123456789" }, HttpStatusCode.UnprocessableEntity)).QuerySelector("[role=alert]")!.TextContent.ShouldContain("key is missing.");
+            page = await SendAsync(visitor, page, "store", new() { ["username"] = "a\u0007b", ["secret"] = value }, HttpStatusCode.UnprocessableEntity);
+            page.QuerySelector("#username-error").ShouldNotBeNull();
+            page.DocumentElement.OuterHtml.ShouldNotContain("KeyMarker");
+            using var back = await FormAsync(visitor, page, "store", new() { ["username"] = "shop", ["secret"] = value });
+            keys.Add(HttpUtility.ParseQueryString(new Uri(back.Headers.Location!.ToString()).Query)["integrationId"]!);
+        }
+        keys.Distinct().Count().ShouldBe(1);
+        var key = await synced.App.As("feeder").IntegrationAsync(Guid.Parse(keys[0]));
+        (key["config"]!.Text("service"), key.Text("externalUsername")).ShouldBe(("Stripe", "Stripe:shop"));
+        (await synced.App.As("feeder").GetAsync($"/v1/credentials/{key.Id("credentialId")}").ShouldBeAsync(HttpStatusCode.OK)).Count("version").ShouldBe(2);
     }
 
     [Fact]
@@ -179,7 +242,7 @@ public sealed class ConnectLinkTests : IClassFixture<SyncedApp>, IAsyncLifetime
         var wrong = await service.PostAsync("/v1/connect-sessions", new
         {
             userId = user,
-            integrationTypes = new[] { "fax", "google" },
+            integrationTypes = new[] { "fax", "api_key:" },
             returnUrl = "https://app.example.com.evil.example/",
             state = "a\nb",
             expiresInSeconds = 5,
@@ -218,7 +281,7 @@ public sealed class ConnectLinkTests : IClassFixture<SyncedApp>, IAsyncLifetime
     }
 
     [Fact]
-    public async Task On_a_phone_without_script_an_account_is_connected_in_three_pages()
+    public async Task On_a_phone_without_script_an_account_is_connected_in_three_pages_and_its_first_sync_is_seen()
     {
         await synced.Alice.MakeCalendarAsync("phone", Ct, "Phone");
         var session = await LinkAsync(new { userId = await SeenAsync("phone"), integrationTypes = new[] { "radicale", "icloud", "nextcloud" }, returnUrl = Product, state = "7" });
@@ -242,7 +305,10 @@ public sealed class ConnectLinkTests : IClassFixture<SyncedApp>, IAsyncLifetime
         await page.GetByRole(AriaRole.Button, new() { Name = "Find my calendars" }).ClickAsync();
         await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync("Choose calendars");
         await visit.SeeAsync("3-calendars", script: false, folder: "connect");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Connect and go back" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Connect", Exact = true }).ClickAsync();
+        await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync("It is connected", new() { Timeout = 60_000 });
+        await visit.SeeAsync("4-first-sync", script: false, folder: "connect");
+        await page.GetByRole(AriaRole.Link, new() { Name = "Go back to app.example.com" }).ClickAsync();
 
         await page.WaitForURLAsync("https://app.example.com/settings**");
         HttpUtility.ParseQueryString(new Uri(page.Url).Query)["outcome"].ShouldBe("connected");
@@ -277,6 +343,25 @@ public sealed class ConnectLinkTests : IClassFixture<SyncedApp>, IAsyncLifetime
         await using var command = new Npgsql.NpgsqlCommand(sql, connection) { Parameters = { new() { Value = id } } };
 #pragma warning restore CA2100
         await command.ExecuteNonQueryAsync(Ct);
+    }
+
+    /// <summary>Waits as a browser does: by the page's own word.</summary>
+    /// <returns>The way back to the product.</returns>
+    private async Task<string> SyncedAsync(ConsoleVisitor visitor, string progress)
+    {
+        for (var look = 0; look < 60; look++)
+        {
+            var page = await visitor.PageAsync(progress);
+            var back = page.QuerySelector("a.button")!.GetAttribute("href")!;
+            if (!visitor.Last.Headers.TryGetValues("Refresh", out var seconds))
+            {
+                page.QuerySelector("h1")!.TextContent.ShouldBe("It is connected");
+                return back;
+            }
+            page.QuerySelector("progress").ShouldNotBeNull();
+            await Task.Delay(TimeSpan.FromSeconds(int.Parse(seconds.Single(), System.Globalization.CultureInfo.InvariantCulture)), Ct);
+        }
+        throw new TimeoutException("The first sync did not end.");
     }
 
     private static async Task<IHtmlDocument> SendAsync(

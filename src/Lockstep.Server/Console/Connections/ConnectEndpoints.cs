@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Lockstep.Crypto;
-using Lockstep.Server.Calendars;
 using Lockstep.Server.Console.People;
 using Lockstep.Server.Integrations;
 using Lockstep.Server.Integrations.Caldav;
@@ -94,10 +93,7 @@ internal static class ConnectEndpoints
         var integration = new Tenancy.IntegrationId(id);
         if (await store.Get(visit.Session, integration, ct) is not { } connection)
             return await visit.NotFound();
-        var log = await store.Log(visit.Session, integration, null, 1, ct);
-        var counts = await MirrorCount.Of(visit.Session, integration, ct);
-        var trouble = connection.IsPaused(visit.Now) ? connection.LastSyncError ?? "The calendar server asked to wait." : log is [{ Error: { } error }] ? error : null;
-        var view = new FirstSyncView(connection, counts, log is [{ Error: null } entry] ? entry : null, trouble);
+        var view = await FirstSyncView.Of(visit.Session, store, connection, visit.Now, ct);
         // Not in the page: whoever reads it with a screen reader can stop it there as anywhere, and it ends by itself.
         if (!view.IsOver)
             visit.Context.Response.Headers["Refresh"] = "1";

@@ -1,5 +1,7 @@
 using Lockstep.Server.Calendars;
 using Lockstep.Server.Integrations;
+using Lockstep.Server.Postgres;
+using NodaTime;
 
 namespace Lockstep.Server.Console.Connections;
 
@@ -30,4 +32,15 @@ internal sealed record FirstSyncView(Integration Connection, IReadOnlyList<Mirro
 
     /// <summary>The page asks again by itself until then.</summary>
     public bool IsOver => Finished is not null || Trouble is not null;
+
+    /// <summary>Its owner has to do something; else it is tried again by itself.</summary>
+    public bool NeedsOwner => Connection.Pause is { Until: null };
+
+    public static async Task<FirstSyncView> Of(TenantSession session, IntegrationStore store, Integration connection, Instant now, CancellationToken ct)
+    {
+        var log = await store.Log(session, connection.Id, null, 1, ct);
+        var counts = await MirrorCount.Of(session, connection.Id, ct);
+        var trouble = connection.IsPaused(now) ? connection.LastSyncError ?? "The calendar server asked to wait." : log is [{ Error: { } error }] ? error : null;
+        return new FirstSyncView(connection, counts, log is [{ Error: null } entry] ? entry : null, trouble);
+    }
 }

@@ -2,8 +2,8 @@ using Lockstep.Server.Console.Connections;
 using Lockstep.Server.Integrations;
 using Lockstep.Server.Integrations.Caldav;
 using Lockstep.Server.Integrations.Connecting;
+using Lockstep.Server.Integrations.Feed;
 using Lockstep.Server.Tenancy;
-using Lockstep.Server.Vault;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -29,7 +29,9 @@ internal static class EmbedEndpoints
         pages.MapPost("/account", Account);
         pages.MapPost("/find", Find);
         pages.MapPost("/finish", Finish);
+        pages.MapPost("/store", Store);
         pages.MapPost("/cancel", Cancel);
+        EmbedProgressEndpoints.Map(pages);
     }
 
     /// <summary>What went wrong outside of a handler, as a page.</summary>
@@ -38,7 +40,9 @@ internal static class EmbedEndpoints
         EmbedHeaders.Set(context.Response, context.RequestServices.GetRequiredService<ConnectOptions>());
         var refusal = Refusal.Of(problem, context);
         var message = refusal.Status == 404 ? EmbedMessage.Unknown
-            : new EmbedMessage(refusal.Status >= 500 ? "Not possible right now" : "That was not done", "What it is, and what to do about it, stands above. Nothing was connected.");
+            : new EmbedMessage(refusal.Status >= 500 ? "Not possible right now" : "That was not done", "What it is, and what to do about it, stands above." + (context.Request.Path.StartsWithSegments(EmbedProgressEndpoints.Path, StringComparison.Ordinal)
+                ? " The account is connected all the same."
+                : refusal.Status < 500 ? " Nothing was connected." : " Whether anything was connected, the product that you came from can tell."));
         await (await EmbedVisit.Draw<EmbedMessagePage>(context, message, refusal.Status == 404 ? null : refusal, refusal.Status)).ExecuteAsync(context);
     }
 
@@ -56,19 +60,19 @@ internal static class EmbedEndpoints
     private static Task<IResult> Choices(HttpContext context, ConsoleForm form, CancellationToken ct) => With(context, form, Offer, ct);
 
     private static Task<IResult> Account(HttpContext context, ConsoleForm form, CancellationToken ct) => With(context, form, visit =>
-        Choice(visit, form) is { } choice ? visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, Empty(choice))) : Offer(visit), ct);
+        Choice(visit, form) is { } choice ? Ask(visit, choice) : Offer(visit), ct);
 
     private static Task<IResult> Find(
         HttpContext context, ConsoleForm form, ConnectSessions sessions, AccountUrls addresses, CaldavClients clients, PendingAccounts pending, CancellationToken ct) => With(context, form, async visit =>
     {
-        if (Choice(visit, form) is not { } choice)
+        if (Choice(visit, form) is not { SignsIn: true } choice)
             return await Offer(visit);
         var account = new AccountView(choice.Preset, form["url"], form["username"]);
         // Before anything is sent: nobody guesses passwords with a link.
         if (!await sessions.Try(visit.Link.Id, visit.Caller, ct))
             return visit.Leave("failed", failure: "too_many_attempts");
-        var (found, refusal) = Read<DiscoverAnswer>(await DiscoveryEndpoints.Discover(
-            new DiscoverRequest(account.AsksForAddress ? account.Url : choice.Preset!.Url, account.Username, form.Secret("password")), addresses, clients, context.Response, ct), context);
+        var (found, refusal) = visit.Read<DiscoverAnswer>(await DiscoveryEndpoints.Discover(
+            new DiscoverRequest(account.AsksForAddress ? account.Url : choice.Preset!.Url, account.Username, form.Secret("password")), addresses, clients, context.Response, ct));
         if (found is null || form.Secret("password") is not { } password)
             return await visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, account), refusal);
         var usable = found.Calendars.Where(calendar => calendar.Components.Count == 0 || calendar.Components.Contains("VEVENT")).ToList();
@@ -83,37 +87,56 @@ internal static class EmbedEndpoints
             visit.Pass, choice, Connections.ConnectEndpoints.Choice(id.ToString(), choice.Preset, account.Username, usable)));
     }, ct);
 
-    private static Task<IResult> Finish(
-        HttpContext context, ConsoleForm form, ConnectSessions sessions, IntegrationStore store, SqlVault sqlVault, AccountUrls addresses, PendingAccounts pending, CancellationToken ct) => With(context, form, async visit =>
+    private static Task<IResult> Finish(HttpContext context, ConsoleForm form, EmbedDoors doors, PendingAccounts pending, CancellationToken ct) => With(context, form, async visit =>
     {
-        if (Choice(visit, form) is not { } choice)
+        if (Choice(visit, form) is not { SignsIn: true } choice)
             return await Offer(visit);
         if (pending.Find(visit.Link.Id, form["account"]) is not { } account)
         {
             return await visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, Empty(choice) with { Username = form["username"] }), Refusal.Of(
                 409, "wizard_expired", "This took longer than ten minutes, and the password was not kept. Type it once more.", context));
         }
-        if (!await sessions.Claim(visit.Link.Id, visit.Caller, ct))
-            return await Say(context, new EmbedMessage("It is being connected", "This account is being connected already. Give it a moment, then go back to where you came from."), 409);
         var (write, read) = (form["write"], form.All("read").ToHashSet(StringComparer.Ordinal));
-        var (made, refusal) = Read<IntegrationView>(await IntegrationEndpoints.Create(new CreateIntegrationRequest(
-            IntegrationTypes.Find(choice.Id)?.Type ?? IntegrationTypes.Caldav, null, visit.Link.Workspace?.Value,
-            new ConfigRequest(account.Url, account.Username, write, [.. read.Where(href => href != write)]),
-            Connections.ConnectEndpoints.Copy(account.Password)), visit.Session, store, sqlVault, addresses, ct), context);
-        if (made is null)
+        var (done, refusal) = await EmbedConnecting.Run(
+            visit,
+            new CreateIntegrationRequest(choice.Type.Type, null, visit.Link.Workspace?.Value, new ConfigRequest(account.Url, account.Username, write, [.. read.Where(href => href != write)])),
+            () => Connections.ConnectEndpoints.Copy(account.Password), doors, ct);
+        if (done is not null)
         {
-            await sessions.Release(visit.Link.Id, visit.Caller, ct);
-            var view = Connections.ConnectEndpoints.Choice(form["account"], choice.Preset, account.Username, account.Found.Calendars) with { Write = write, Read = read };
-            return await visit.Page<EmbedCalendarsPage>(new EmbedCalendars(visit.Pass, choice, view), refusal);
+            pending.Remove(form["account"]);
+            return done;
         }
-        pending.Remove(form["account"]);
-        // Taken back while the account was looked at: the product has been told that nothing was connected.
-        if (!await sessions.Finish(visit.Link.Id, "connected", new Tenancy.IntegrationId(made.Id), null, visit.Caller, CancellationToken.None))
+        var view = Connections.ConnectEndpoints.Choice(form["account"], choice.Preset, account.Username, account.Found.Calendars) with { Write = write, Read = read };
+        return await visit.Page<EmbedCalendarsPage>(new EmbedCalendars(visit.Pass, choice, view), refusal);
+    }, ct);
+
+    /// <summary>Of what is connected by one form: the address of a calendar, or a key.</summary>
+    private static Task<IResult> Store(HttpContext context, ConsoleForm form, FeedClient feeds, EmbedDoors doors, CancellationToken ct) => With(context, form, async visit =>
+    {
+        if (Choice(visit, form) is not { SignsIn: false } choice)
+            return await Offer(visit);
+        var view = new EmbedFields(visit.Pass, choice, choice.Fields.Where(field => !field.IsSecret).ToDictionary(field => field.Name, field => form[field.Name]));
+        Task<IResult> Again(Refusal? refusal) => visit.Page<EmbedFieldsPage>(view, refusal);
+        var isFeed = choice.Type.Kind == ConfigKind.Feed;
+        if (choice.Fields.Where(field => field.Required && !form.Has(field.Name)).ToDictionary(view.NameOf, string[] (_) => ["is missing."]) is { Count: > 0 } missing)
+            return await Again(Refusal.Of(422, "invalid_request", "Something is missing.", context) with { Errors = missing });
+        if (isFeed)
         {
-            await store.Delete(visit.Session, new Tenancy.IntegrationId(made.Id), CancellationToken.None);
-            return await Say(context, new EmbedMessage("This link was taken back", "Nothing was connected. Go back to where you came from, and start again there."), 409);
+            // Before anything is sent: nobody tries addresses with a link.
+            if (!await doors.Sessions.Try(visit.Link.Id, visit.Caller, ct))
+                return visit.Leave("failed", failure: "too_many_attempts");
+            using var address = form.Secret(TypeField.Secret);
+            if (visit.Read<DiscoverAnswer>(await DiscoveryEndpoints.DiscoverFeed(address, feeds, ct)) is (null, var unread))
+                return await Again(unread);
         }
-        return visit.Leave("connected", made.Id);
+        var config = isFeed ? null : new ConfigRequest(form.OrNull("url"), form.OrNull("username"), Service: choice.Service ?? form.OrNull("service"));
+        var (done, refusal) = await EmbedConnecting.Run(
+            visit, new CreateIntegrationRequest(choice.Type.Type, choice.Id == choice.Type.Type ? null : choice.Name, visit.Link.Workspace?.Value, config), () => form.Secret(TypeField.Secret), doors, ct);
+        return done ?? await Again(refusal is null ? null : refusal with
+        {
+            Errors = refusal.Errors.ToDictionary(
+                error => choice.Fields.FirstOrDefault(field => field.Name == error.Key[(error.Key.LastIndexOf('.') + 1)..]) is { } field ? view.NameOf(field) : error.Key, error => error.Value),
+        });
     }, ct);
 
     private static Task<IResult> Cancel(HttpContext context, ConsoleForm form, ConnectSessions sessions, CancellationToken ct) => With(context, form, async visit =>
@@ -138,7 +161,16 @@ internal static class EmbedEndpoints
         return await page(EmbedVisit.Of(context, shown, form["link"], form["key"]));
     }
 
-    private static Task<IResult> Offer(EmbedVisit visit) => visit.Page<EmbedChoicesPage>(new EmbedChoices(visit.Pass, ConnectChoice.Of([.. visit.Link.Types])));
+    /// <summary>Who has one thing to connect is asked for it at once.</summary>
+    private static Task<IResult> Offer(EmbedVisit visit) => ConnectChoice.Of([.. visit.Link.Types]) switch
+    {
+        [var only] => Ask(visit, only),
+        var choices => visit.Page<EmbedChoicesPage>(new EmbedChoices(visit.Pass, choices)),
+    };
+
+    private static Task<IResult> Ask(EmbedVisit visit, ConnectChoice choice) => choice.SignsIn
+        ? visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, Empty(choice)))
+        : visit.Page<EmbedFieldsPage>(new EmbedFields(visit.Pass, choice, new Dictionary<string, string>()));
 
     /// <summary>Whoever opened it gets the way back; who found it later is told no more than that.</summary>
     private static Task<IResult> Ended(HttpContext context, ShownLink link) => link.Standing switch
@@ -156,14 +188,6 @@ internal static class EmbedEndpoints
 
     private static AccountView Empty(ConnectChoice choice) =>
         new AccountView(choice.Preset, "", "") is { AsksForAddress: true, Provider: { } preset } asks ? asks with { Url = preset.Url } : new(choice.Preset, "", "");
-
-    private static (T? Value, Refusal? Refusal) Read<T>(INestedHttpResult answer, HttpContext context)
-        where T : class => answer.Result switch
-        {
-            ProblemHttpResult problem => (null, Refusal.Of(problem, context)),
-            IValueHttpResult { Value: T value } => (value, null),
-            _ => (null, null),
-        };
 
     private static ValueTask<object?> Headers(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {

@@ -1,4 +1,5 @@
 using Lockstep.Server.Console.Connections;
+using Lockstep.Server.Integrations;
 using Lockstep.Server.Integrations.Connecting;
 
 namespace Lockstep.Server.Console.Embedded;
@@ -8,13 +9,27 @@ namespace Lockstep.Server.Console.Embedded;
 /// <param name="Key">Of this page: with the link it is what lets its forms in.</param>
 /// <param name="Product">The host that the person goes back to.</param>
 /// <param name="Whose">E-mail address of the user; null where none is known.</param>
-internal sealed record EmbedPass(string Link, string Key, string Product, string? Whose);
+/// <param name="HasChoices">There is more than one thing to connect.</param>
+internal sealed record EmbedPass(string Link, string Key, string Product, string? Whose, bool HasChoices);
 
 internal sealed record EmbedChoices(EmbedPass Pass, IReadOnlyList<ConnectChoice> Choices);
 
 internal sealed record EmbedAccount(EmbedPass Pass, ConnectChoice Choice, AccountView Account);
 
 internal sealed record EmbedCalendars(EmbedPass Pass, ConnectChoice Choice, ChooseView Calendars);
+
+/// <summary>One form is all.</summary>
+/// <param name="Typed">By field; never a secret.</param>
+internal sealed record EmbedFields(EmbedPass Pass, ConnectChoice Choice, IReadOnlyDictionary<string, string> Typed)
+{
+    /// <summary>What is wrong with it is said under this name.</summary>
+    /// <remarks>To a person an address is an address, also where it is kept as a secret.</remarks>
+    public string NameOf(TypeField field) => field.Name == "url" || (field.IsSecret && Choice.Type.Kind == ConfigKind.Feed) ? "address" : field.IsSecret ? Choice.Type.SecretName.ToLowerInvariant() : field.Name;
+}
+
+/// <param name="Path">Of this page.</param>
+/// <param name="Looks">It loads itself again until the sync is over.</param>
+internal sealed record EmbedProgress(FirstSyncView Sync, string Product, string Back, string Path, bool Looks);
 
 /// <param name="Back">Where to go from here; null where nobody may be sent.</param>
 internal sealed record EmbedMessage(string Title, string Words, string? Product = null, string? Back = null)

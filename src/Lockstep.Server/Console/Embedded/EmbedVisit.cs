@@ -3,6 +3,7 @@ using Lockstep.Server.Integrations.Connecting;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.DependencyInjection;
 using NodaTime;
 
@@ -20,11 +21,20 @@ internal sealed record EmbedVisit(HttpContext Context, ShownLink Link, EmbedPass
     {
         var caller = new Caller(link.User, CallerRole.Authenticated, $"connect:{link.Id}", context.Connection.RemoteIpAddress, context.TraceIdentifier);
         return new EmbedVisit(
-            context, link, new EmbedPass(text, key, link.Product, link.Email), caller, context.RequestServices.GetRequiredService<Database>().For(caller));
+            context, link, new EmbedPass(text, key, link.Product, link.Email, ConnectChoice.Of([.. link.Types]).Count > 1), caller, context.RequestServices.GetRequiredService<Database>().For(caller));
     }
 
     public Task<IResult> Page<TPage>(object model, Refusal? refusal = null)
         where TPage : ConsolePage => Draw<TPage>(Context, model, refusal, refusal?.Status ?? 200);
+
+    /// <inheritdoc cref="ConsoleVisit.Read"/>
+    public (T? Value, Refusal? Refusal) Read<T>(INestedHttpResult answer)
+        where T : class => answer.Result switch
+        {
+            ProblemHttpResult problem => (null, Refusal.Of(problem, Context)),
+            IValueHttpResult { Value: T value } => (value, null),
+            _ => (null, null),
+        };
 
     /// <summary>Back to the product, with what came of it.</summary>
     public IResult Leave(string outcome, Guid? integration = null, string? failure = null) => new SeeOther(Link.Back(outcome, integration, failure));

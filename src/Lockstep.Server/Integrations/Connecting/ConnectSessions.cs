@@ -13,6 +13,9 @@ internal sealed class ConnectSessions(Database database, ConnectOptions options)
     /// <summary>Longer than storing an integration takes.</summary>
     private static readonly TimeSpan Claimed = TimeSpan.FromSeconds(30);
 
+    /// <summary>Who connected an account may watch its first sync for so long.</summary>
+    private static readonly TimeSpan Watched = TimeSpan.FromHours(1);
+
     /// <returns><c>made</c>, <c>no_user</c>, <c>no_workspace</c> or <c>too_many</c>.</returns>
     public async Task<string> Create(Caller caller, Guid id, UserId user, CheckedConnectRequest wanted, string link, Instant expires, CancellationToken ct) => (await As(caller).Query(
         new Statement("SELECT lockstep.create_connect_session($1, $2, $3::uuid, $4, $5, $6, $7::text, $8, $9)",
@@ -43,6 +46,20 @@ internal sealed class ConnectSessions(Database database, ConnectOptions options)
                 """, hash, ConnectLink.Hash(key), Grace),
             ShownLink.Read, ct);
     }
+
+    /// <summary>Before the link ends: which address shows the first sync.</summary>
+    /// <param name="ticket">256 random bits as <see cref="ConnectLink"/> writes them.</param>
+    public Task LetWatch(Guid id, string ticket, Caller caller, CancellationToken ct) => As(caller).Query(
+        new Statement("SELECT lockstep.let_watch_connect_session($1, $2)", id, ConnectLink.Hash(ticket)), row => row.GetBoolean(0), ct);
+
+    /// <returns>Of an account that was connected; <see cref="LinkStanding.Expired"/> an hour later. Null for an address that never was.</returns>
+    public async Task<ShownLink?> Watch(string ticket, Caller caller, CancellationToken ct) => ConnectLink.Hash(ticket) is not { } hash ? null : await As(caller).First(
+        new Statement(
+            """
+            SELECT s.id, s.user_id, s.workspace_id, s.email, s.integration_types, s.return_url, s.state, s.standing, s.outcome, s.integration_id
+            FROM   lockstep.watch_connect_session($1, $2) s
+            """, hash, Watched),
+        ShownLink.Read, ct);
 
     /// <returns>False when there were too many; the link has then failed for good.</returns>
     public async Task<bool> Try(Guid id, Caller caller, CancellationToken ct)
