@@ -60,6 +60,7 @@ internal static class ServeCommand
                 ? $"             Put {DataDirectoryFiles.MasterKeysFile} back into {settings.DataDirectory}, or set LOCKSTEP_MASTER_KEYS, and start again."
                 : "             Set LOCKSTEP_MASTER_KEYS (docs/operations.md says how to make one) and start again.");
         }
+        Console.WriteLine($"  console    {url}/console (make an account for it: ./lockstep user create you@example.com{elsewhere})");
         Console.WriteLine();
         Console.WriteLine("Try:");
         Console.WriteLine($"  TOKEN=$(./lockstep token --user you@example.com{elsewhere})");

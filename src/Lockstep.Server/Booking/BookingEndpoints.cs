@@ -32,12 +32,15 @@ internal static class BookingEndpoints
         page.MapPost("booking/{link}/cancel", Cancel);
     }
 
-    private static async Task<ContentHttpResult> Form(
+    private static async Task<Results<ContentHttpResult, SeeOther>> Form(
         string slug, string? at, string? tz, Database database, OpenTimesFinder finder, TimeProvider time, HttpContext context, CancellationToken ct)
     {
         PageHeaders.Set(context.Response);
-        if (await PublicProvider.Find(database, slug, ct) is not { TakesBookings: true } provider || BookingForm.ReadInstant(at) is not { } start)
+        if (await PublicProvider.Find(database, slug, ct) is not { TakesBookings: true } provider)
             return NotFound();
+        // An address that was cut short still names the page.
+        if (BookingForm.ReadInstant(at) is not { } start)
+            return new SeeOther($"/c/{provider.Slug}");
         var view = View(provider, start, BookingForm.Empty with { At = BookingForm.Write(start), Tz = tz ?? "" }, context.Request, time);
         var open = await finder.Find(provider, Around(provider, start, finder.Now), provider.Rules, ct);
         return open.Slots.Any(slot => slot.Start == start)

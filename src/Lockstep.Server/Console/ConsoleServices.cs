@@ -36,6 +36,8 @@ internal static class ConsoleServices
     {
         ConsoleAssets.Map(routes);
         EmbedEndpoints.Map(routes);
+        // Whoever opens the address of the server looks for the console.
+        routes.MapGet("/", () => new SeeOther("/console")).ExcludeFromDescription().AllowAnonymous();
         var anybody = routes.MapGroup("/console").ExcludeFromDescription().WithMetadata(new RequestSizeLimitAttribute(LargestForm))
             .AddEndpointFilter(Headers).AllowAnonymous();
         var signedIn = routes.MapGroup("/console").ExcludeFromDescription().WithMetadata(new RequestSizeLimitAttribute(LargestForm))

@@ -189,8 +189,8 @@ internal sealed class LockstepServer : IAsyncDisposable
     {
         400 => context.HttpContext.Answer(BadRequests.Of(context.HttpContext)),
         404 => context.HttpContext.Answer(Problems.NotFound()),
-        405 => Problems.Of(405, "method_not_allowed", "This address does not take that method. See /openapi/v1.json.").ExecuteAsync(context.HttpContext),
-        413 => Problems.Of(413, "body_too_large", "The body is larger than this call takes.").ExecuteAsync(context.HttpContext),
+        405 => context.HttpContext.Answer(Problems.Of(405, "method_not_allowed", "This address does not take that method. See /openapi/v1.json.")),
+        413 => context.HttpContext.Answer(Problems.Of(413, "body_too_large", "The body is larger than this call takes.")),
         415 => Problems.Of(415, "json_expected", BadRequests.JsonExpected).ExecuteAsync(context.HttpContext),
         _ => Task.CompletedTask,
     };

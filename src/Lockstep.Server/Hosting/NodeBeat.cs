@@ -20,6 +20,9 @@ internal sealed partial class NodeBeat(Database database, TimeProvider time, ILo
 {
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(30);
 
+    /// <summary>This process, as the page names it.</summary>
+    public static string Name { get; } = $"{Environment.MachineName}, process {Environment.ProcessId}";
+
     private readonly Guid id = Guid.CreateVersion7();
     private readonly Instant started = Instant.FromDateTimeOffset(time.GetUtcNow());
 
@@ -74,7 +77,7 @@ internal sealed partial class NodeBeat(Database database, TimeProvider time, ILo
     private async Task Beat(CancellationToken ct) => await database.For(Caller.Service).Query(
         new Statement(
             "SELECT lockstep.node_beat($1, $2, $3, $4)",
-            id, $"{Environment.MachineName}, process {Environment.ProcessId}", typeof(NodeBeat).Assembly.GetName().Version?.ToString(3) ?? "0", started),
+            id, Name, typeof(NodeBeat).Assembly.GetName().Version?.ToString(3) ?? "0", started),
         _ => true, ct);
 
     [LoggerMessage(102, LogLevel.Information, "This node could not say that it is there ({Reason}); it says so again in half a minute")]

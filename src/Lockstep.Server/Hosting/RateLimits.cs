@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Threading.RateLimiting;
+using Lockstep.Server.Console;
 using Lockstep.Server.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Builder;
@@ -25,9 +26,9 @@ internal static class RateLimits
         limiter.OnRejected = async (rejected, _) =>
         {
             var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(1);
-            rejected.HttpContext.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-            await Problems.Of(429, "too_many_requests", $"More than {perSecond} requests a second from you. Wait for the seconds in Retry-After.")
-                .ExecuteAsync(rejected.HttpContext);
+            var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
+            rejected.HttpContext.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+            await rejected.HttpContext.Answer(Problems.Of(429, "too_many_requests", $"More than {perSecond} requests a second from you. Wait {(seconds == 1 ? "a second" : $"{seconds} seconds")}, as Retry-After says, then try again."));
         };
     });
 }

@@ -51,7 +51,9 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await CredentialsAsync(look, owner);
         await WorkspacesAsync(look, email);
         await TheRestAsync(look);
+        await HandedOverAsync(look, user.Value);
         await OperatorAsync(look, email);
+        await TroubleAsync(look, email);
 
         look.AtTheEnd();
         TestContext.Current.TestOutputHelper!.WriteLine($"{look.Pages} pages at {width} pixels in light and dark; the heaviest {look.Heaviest.Name} with {look.Heaviest.Bytes} bytes");
@@ -224,6 +226,68 @@ public sealed class EveryConsolePageTests(SyncedApp synced, Browser browser) : I
         await look.PressAsync("Delete Back office");
         await look.HereAsync("workspace-delete-refused");
         await look.AtAsync("/console/workspaces", "workspaces");
+        // Whose a new thing is to be is asked once there is a workspace.
+        await look.AtAsync("/console/credentials/new", "credential-new-whose");
+        await page.GotoAsync(new Uri(synced.App.Url, "/console/connections/new?provider=other").ToString());
+        await page.Locator("form").GetByLabel("Server").FillAsync(new Uri(synced.Radicale.Url, "/bob/").ToString());
+        await page.Locator("form").GetByLabel("User name").FillAsync("bob");
+        await page.Locator("form").GetByLabel("Password").FillAsync("bobpw");
+        await look.PressAsync("Find my calendars");
+        await look.HereAsync("account-without-calendars");
+        await page.Locator("form").GetByLabel("Server").FillAsync(new Uri(synced.Radicale.Url, "/alice/").ToString());
+        await page.Locator("form").GetByLabel("User name").FillAsync("alice");
+        await page.Locator("form").GetByLabel("Password").FillAsync("alicepw");
+        await look.PressAsync("Find my calendars");
+        await look.HereAsync("choose-whose");
+        await page.EvaluateAsync("() => { document.querySelector('input[name=account]').value = '00000000-0000-7000-8000-000000000000'; }");
+        await look.PressAsync("Connect and sync");
+        await look.HereAsync("wizard-too-late");
+    }
+
+    /// <summary>By the link that the operator's product asks for, and by one that was used.</summary>
+    private async Task HandedOverAsync(PageInspector look, Guid user)
+    {
+        var link = (await synced.App.AsService(user).PostAsync("/v1/console/sign-in-links", new { }).ShouldBeAsync(HttpStatusCode.Created)).Text("path");
+        await look.AtAsync(link, "handed-over");
+        await look.PressAsync("Continue");
+        await Assertions.Expect(look.Page.Locator("h1")).ToHaveTextAsync("Overview");
+        await look.PressAsync("Sign out");
+        await look.AtAsync(link, "handed-over-before");
+        await look.Page.GotoAsync(new Uri(synced.App.Url, "/console/sign-in").ToString());
+    }
+
+    /// <summary>Too many tries, and a fault of the server.</summary>
+    private async Task TroubleAsync(PageInspector look, string email)
+    {
+        var page = look.Page;
+        await look.PressAsync("Sign out");
+        using (var guesser = new ConsoleVisitor(synced.App.Url))
+            for (var i = 0; i < SignInBrake.TriesAMinute; i++)
+                (await guesser.PostAsync("/console/sign-in", new() { ["email"] = email, ["password"] = "a guess" })).Dispose();
+        await page.Locator("form").GetByLabel("E-mail").FillAsync(email);
+        await page.Locator("form").GetByLabel("Password").FillAsync(Password);
+        await look.PressAsync("Sign in");
+        await look.HereAsync("sign-in-too-often");
+        using (var person = await ConsoleVisitor.SignInAsync(synced.App, email))
+            await page.Context.AddCookiesAsync([new Microsoft.Playwright.Cookie { Name = person.Cookie!.Split('=')[0], Value = person.Cookie.Split('=')[1], Url = synced.App.Url.ToString() }]);
+        await CommandAsync("ALTER TABLE lockstep.integrations RENAME TO integrations_away");
+        try
+        {
+            await look.AtAsync("/console/connections", "fault-of-the-server");
+        }
+        finally
+        {
+            await CommandAsync("ALTER TABLE lockstep.integrations_away RENAME TO integrations");
+        }
+    }
+
+    private async Task CommandAsync(string sql)
+    {
+        await using var connection = await synced.App.ConnectAsync();
+#pragma warning disable CA2100 // Written in this test.
+        await using var command = new Npgsql.NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        await command.ExecuteNonQueryAsync(Ct);
     }
 
     private static async Task TheRestAsync(PageInspector look)

@@ -85,6 +85,34 @@ public sealed class EveryPublicPageTests(LockstepApp app, Browser browser) : ICl
         await look.HereAsync("too-many");
     }
 
+    /// <summary>A fault of the server, while a page is looked at and while a form is sent.</summary>
+    private async Task FaultAsync(PageInspector look, string slug)
+    {
+        await look.Page.GotoAsync(new Uri(app.Url, $"/c/{slug}/book?at={BookingVisitor.At(Provider.Monday, "15:00")}").ToString());
+        await look.Page.GetByLabel("Your name").FillAsync("Vera Visitor");
+        await look.Page.GetByLabel("E-mail or phone").FillAsync("vera@example.com");
+        await CommandAsync("ALTER TABLE lockstep.providers RENAME TO providers_away");
+        try
+        {
+            await look.PressAsync("Book this time");
+            await look.HereAsync("fault-while-booking");
+            await look.AtAsync($"/c/{slug}?day={Provider.Monday.Text()}", "fault-of-the-server");
+        }
+        finally
+        {
+            await CommandAsync("ALTER TABLE lockstep.providers_away RENAME TO providers");
+        }
+    }
+
+    private async Task CommandAsync(string sql)
+    {
+        await using var connection = await app.ConnectAsync();
+#pragma warning disable CA2100 // Written in this test.
+        await using var command = new Npgsql.NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+    }
+
     private async Task OthersAsync(PageInspector look, string slug, int width)
     {
         await look.AtAsync("/c/nobody-here", "not-found");
@@ -105,5 +133,7 @@ public sealed class EveryPublicPageTests(LockstepApp app, Browser browser) : ICl
         await look.Page.EvaluateAsync("() => { document.querySelector('form.details').setAttribute('action', location.pathname.replace('/book', '-nobody/book')); }");
         await look.PressAsync("Book this time");
         await look.HereAsync("form-of-nobody");
+        await look.AtAsync($"/c/{slug}/book", "form-without-time");
+        await FaultAsync(look, slug);
     }
 }

@@ -13,6 +13,15 @@ internal static class BookingPages
         "Too many at once",
         "More forms came from your network than a person sends. Nothing was done with this one; wait some minutes, go back and send it again.");
 
+    /// <param name="request">For whoever looks into it.</param>
+    public static string Trouble(string heading, string words, string request) => PageFrame.Draw(heading, "", Html.Of($"""
+        <main class="card lost">
+        <h1>{heading}</h1>
+        <p>{words}</p>
+        <p class="small">Request <code>{request}</code></p>
+        </main>
+        """)).ToString();
+
     public static Html Form(BookingView view, FieldErrors errors) => Draw(view, "Your details", Html.Of($"""
         {When(view.When)}
         {Told(errors, "form")}{Told(errors, "website")}
@@ -60,9 +69,9 @@ internal static class BookingPages
         { Booking.CancelledBy: { } by } => Draw(view, "This booking was cancelled", Html.Of($"""
             {When(view.When, gone: true)}
             <p>{(by == "visitor" ? "You gave this time back." : $"{view.Name} could not keep this time. Write to each other, or take another one.")}</p>
-            {(view.Provider is { TakesBookings: true } again ? Html.Of($"""<p class="actions"><a class="button" href="/c/{again.Slug}?tz={Uri.EscapeDataString(view.Zone.Id)}">Book another time</a></p>""") : Html.Nothing)}
+            {Again(view)}
             """)),
-        { CanChange: false } => Draw(view, "This was your time", When(view.When)),
+        { CanChange: false } => Draw(view, "This was your time", Html.Of($"{When(view.When)}{Again(view)}")),
         _ => Draw(view, "It is booked", Html.Of($"""
             {When(view.When)}
             <p>{view.Name} has you down as {view.Booking.Name}, {view.Booking.Contact}.</p>
@@ -97,6 +106,10 @@ internal static class BookingPages
             """))}
         <p class="actions"><a href="/c/booking/{view.Link}/move?tz={Uri.EscapeDataString(view.Zone.Id)}">See all times</a> <a href="/c/booking/{view.Link}">Keep the old time</a></p>
         """));
+
+    private static Html Again(MyBookingView view) => view.Provider is { TakesBookings: true } again
+        ? Html.Of($"""<p class="actions"><a class="button" href="/c/{again.Slug}?tz={Uri.EscapeDataString(view.Zone.Id)}">Book another time</a></p>""")
+        : Html.Nothing;
 
     private static readonly Html Trap = Html.Of($"""<div class="trap" aria-hidden="true"><label for="website">Website</label><input id="website" name="website" tabindex="-1" autocomplete="off"></div>""");
 

@@ -17,6 +17,9 @@ internal static class ConnectionEndpoints
     private const int Charted = 60;
     private const int Conflicts = 20;
 
+    /// <summary>The API says which call mends it; here it is a form of this page.</summary>
+    private const string Stopped = "It is stopped, and nothing is sent before that changes. The page says below what it waits for: as a rule, another password.";
+
     public static void Map(IEndpointRouteBuilder console)
     {
         console.MapGet("/connections", List);
@@ -49,7 +52,7 @@ internal static class ConnectionEndpoints
 
     private static async Task<IResult> Sync(Guid id, ConsoleVisit visit, IntegrationStore store, TimeProvider time, CancellationToken ct) =>
         visit.Refused(await IntegrationEndpoints.Sync(id, visit.Session, store, visit.Context.Response, time, ct, wait: 5)) is { } refusal
-            ? await Draw(id, visit, store, refusal, ct)
+            ? await Draw(id, visit, store, refusal.Code == "integration_paused" ? refusal with { Detail = Stopped } : refusal, ct)
             : Back(id, "sync-asked");
 
     private static async Task<IResult> Enable(
