@@ -7,10 +7,11 @@ using Lockstep.Server.Hosting;
 using Lockstep.Server.Hosting.Adoption;
 using Lockstep.Server.Http;
 using Lockstep.Server.Vault;
+using Npgsql;
 
 namespace Lockstep.Cli;
 
-/// <summary><c>lockstep adopt</c>: from tables of other software in the same database.</summary>
+/// <summary><c>lockstep adopt</c>: from tables of other software, in the same database or another.</summary>
 internal static class AdoptionCommand
 {
     public static Command Create()
@@ -18,24 +19,30 @@ internal static class AdoptionCommand
         var file = new Argument<FileInfo>("mapping") { Description = "JSON: which tables and columns become what; docs/operations.md, 'Taking over'" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Open and check every row, and store nothing" };
         var verify = new Option<bool>("--verify") { Description = "Only compare what is here with the source" };
+        var source = new Option<string?>("--source")
+        {
+            Description = $"The database with those tables, where it is another one: read only, in one snapshot. Better in {SourceDatabase.Setting}, which no list of processes shows",
+            HelpName = "CONN",
+        };
         var json = SharedOptions.Json();
         var directory = SharedOptions.DataDirectory();
         var database = SharedOptions.Database();
         var command = new Command(
             "adopt",
             """
-            Take over credentials and calendar integrations from tables or views of other software in this database. Ids are kept, secrets are sealed anew.
+            Take over credentials, calendar integrations and a log of changes (sync_changes) from tables or views of other software. Ids are kept, secrets are sealed anew.
 
             Every row is opened and checked before any is stored; afterwards every one is compared with its source. Run again, it goes on where it was.
-            Exit code 0: everything is here and the same, so the source may go. 1: something is bad, missing or different.
+            Exit code 0: everything is here and the same, so the source may go. 1: something is bad, missing or different. 2: the mapping names what is
+            not there. 3: the source refuses this login. 4: it cannot be reached.
 
             Example:
               lockstep adopt mapping.json --dry-run
             """)
         {
-            file, dryRun, verify, json, directory, database,
+            file, source, dryRun, verify, json, directory, database,
         };
-        command.SetAction(parsed => Terminal.Run(async stop =>
+        command.SetAction(parsed => Terminal.Run(async stop => await Refused(async () =>
         {
             var map = AdoptionMap.Load(parsed.GetValue(file)!.FullName);
             var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
@@ -51,32 +58,63 @@ internal static class AdoptionCommand
                     return ExitCode.Failed;
                 }
                 var (dry, only) = (parsed.GetValue(dryRun), parsed.GetValue(verify));
-                var report = await new Adoption(maintenance.Connection, map, bench, keys).Run(
-                    store: !dry && !only, verify: !dry, Terminal.Progress("rows compared"), stop);
+                await using var target = maintenance.MakeSource();
+                await using var other = await OpenSource(parsed.GetValue(source), stop);
+                var report = await new Adoption(new AdoptionPlaces(other ?? target, target, settings.Jwt), map, bench, keys).Run(
+                    store: !dry && !only, verify: !dry, Terminal.Progress("rows"), stop);
                 Tell(report, dry, parsed.GetValue(json));
-                return report.Bad.Count == 0 && (dry || report.SourceMayGo) ? ExitCode.Done : ExitCode.Failed;
+                return report.BadRows == 0 && (dry || report.SourceMayGo) ? ExitCode.Done : ExitCode.Failed;
             }
             finally
             {
                 foreach (var key in keys.Values)
                     key.Dispose();
             }
-        }));
+        })));
         return command;
+    }
+
+    private static async Task<NpgsqlDataSource?> OpenSource(string? commandLine, CancellationToken ct) =>
+        (commandLine ?? Environment.GetEnvironmentVariable(SourceDatabase.Setting)) is { Length: > 0 } text
+            ? await SourceDatabase.Open(text, commandLine is null ? SourceDatabase.Setting : "--source", ct)
+            : null;
+
+    private static async Task<int> Refused(Func<Task<int>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (AdoptionRefusedException e)
+        {
+            Terminal.Error(e.Message);
+            return e.Refusal switch
+            {
+                AdoptionRefusal.Mapping => ExitCode.Usage,
+                AdoptionRefusal.NotAllowed => ExitCode.NotAllowed,
+                _ => ExitCode.Unreachable,
+            };
+        }
     }
 
     private static void Tell(AdoptionReport report, bool dry, bool json)
     {
         foreach (var bad in report.Bad)
             Terminal.Error($"{bad.Row}: {bad.Why}");
+        if (report.BadRows > report.Bad.Count)
+            Terminal.Error($"And {report.BadRows - report.Bad.Count} more.");
         if (json)
             Console.WriteLine(JsonSerializer.Serialize(report, StrictJson.Options));
         else if (dry)
-            Console.WriteLine($"{report.Found - report.Bad.Count} of {report.Found} rows open and can be stored.");
+            Console.WriteLine($"{report.Found - report.BadRows} of {report.Found} rows open and can be stored.");
         else
             Console.WriteLine($"{report.Stored} stored, {report.AlreadyThere} were there already; {report.Verified} of {report.Found} are here and the same.");
+        if (!json && report.WithoutEffect > 0)
+            Console.WriteLine($"{report.WithoutEffect} of the changes stored say nothing that was not there already: a retry, or older than what is there.");
+        if (!json && report.ChangesSha256 is { } hash)
+            Console.WriteLine($"SHA-256 of the changes at the source: {hash}");
         if (!dry)
-            Terminal.Note(report.SourceMayGo ? "The source may go." : report is { Stored: 0, AlreadyThere: 0, Bad.Count: > 0 }
+            Terminal.Note(report.SourceMayGo ? "The source may go." : report is { Stored: 0, AlreadyThere: 0, BadRows: > 0 }
                 ? "Nothing was stored. Correct those rows and run this again."
                 : "Keep the source, correct those rows and run this again.");
     }

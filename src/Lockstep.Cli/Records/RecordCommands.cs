@@ -39,7 +39,7 @@ internal static class RecordCommands
     {
         var file = new Argument<FileInfo>("file") { Description = "As 'lockstep export' writes it" };
         var partial = new Option<bool>("--partial") { Description = "Also when it was cut off or changed" };
-        return Call.Create("import", "Merge a file of records into a user's, by the time of each field. Again, it changes nothing more.",
+        return Call.Create("import", "Merge a file of records into a user's, by the time of each field. Again, it changes nothing more. From tables of other software: lockstep adopt.",
             "lockstep import notes.ndjson --user you@example.com", [file, partial],
             async (call, ct) =>
             {

@@ -30,7 +30,7 @@ internal sealed class AppendRows
             scopes.Select(scope => scope.Scope.HeadAt.ToDateTimeUtc()).ToArray(),
             Column(row => place[row.Key.Scope]),
             Column(row => row.Seq),
-            Column(_ => Guid.CreateVersion7()),
+            Column(row => row.Change.Earlier?.EventId ?? Guid.CreateVersion7()),
             Column(row => row.Key.App),
             Column(row => row.Key.Table),
             Column(row => row.Key.RecordId),

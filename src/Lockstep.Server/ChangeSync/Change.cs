@@ -49,6 +49,9 @@ internal sealed record Change(string App, string Table, string RecordId, ChangeO
 
     /// <summary>A list of a space's members whose signature was checked; others are not taken.</summary>
     public bool IsSignedList { get; init; }
+
+    /// <summary>How another server has logged it, whose log is taken over; null for what comes in now.</summary>
+    public EarlierEntry? Earlier { get; init; }
 }
 
 internal enum ChangeStatus

@@ -26,9 +26,10 @@ internal sealed class LockedScope(Guid id, long head, Instant headAt, Instant lo
     public void Grow(long moreRecords, long moreBytes) => (Records, Bytes) = (Records + moreRecords, Bytes + moreBytes);
 
     /// <summary>The next number, and a time that is later than every one before it in this scope, whatever the database's clock does.</summary>
-    public (long Seq, Instant At) Next()
+    /// <param name="received">By the server that logged it first; null: now.</param>
+    public (long Seq, Instant At) Next(Instant? received)
     {
-        last = Instant.Max(last + Step, lockedAt);
+        last = Instant.Max(last + Step, received ?? lockedAt);
         taken++;
         return (Head, last);
     }

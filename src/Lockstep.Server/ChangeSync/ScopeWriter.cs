@@ -18,9 +18,10 @@ namespace Lockstep.Server.ChangeSync;
 /// <param name="transaction">Given to the handler of an app; null where no app has one.</param>
 /// <param name="rules">What pushed changes are held to; <see cref="WriteRules.None"/> when the owning slice itself appends.</param>
 /// <param name="me">Who writes.</param>
-internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rules, Guid me, ScopeBook book)
+/// <param name="shared">What another writer of the same caller has opened; null when this one opens.</param>
+internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rules, Guid me, ScopeBook book, RecordPlaces? shared = null)
 {
-    private readonly RecordPlaces places = new(book);
+    private readonly RecordPlaces places = shared ?? new RecordPlaces(book);
     private readonly Dictionary<Guid, (LockedScope Scope, long Before)> advanced = [];
     private readonly HashSet<RecordKey> changed = [];
     private readonly List<Elsewhere> missing = [];
@@ -36,11 +37,17 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
 
     public IReadOnlyCollection<Guid> ChangedScopes => advanced.Keys;
 
+    /// <summary>The record that the last change was about, and under which number that is in its log; null where it changed nothing.</summary>
+    public (RecordKey Record, long? Seq) Last { get; private set; }
+
     /// <summary>What was not open and had to be: nothing may be stored then. Begin again with these.</summary>
     public IReadOnlyList<Elsewhere> Missing => missing;
 
     /// <summary>Whether this space was the caller's when the locks were taken.</summary>
     public bool Knows(Scope scope) => places.Spaces.ContainsKey(scope.Space);
+
+    /// <summary>Another one of the same caller, in the same transaction, once this one's <see cref="Statements"/> were taken.</summary>
+    public ScopeWriter Continue() => new(transaction, rules, me, book, places) { Now = Now };
 
     /// <summary>(1)</summary>
     /// <param name="also">What an attempt before this one found missing.</param>
@@ -91,14 +98,15 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
             return lost;
         if (places.Unopened(change, from) is { } space)
             return Miss(space);
-        var record = book.Records.GetValueOrDefault((from ?? here).Key(change)) ?? TrackedRecord.New();
+        Last = ((from ?? here).Key(change), null);
+        var record = book.Records.GetValueOrDefault(Last.Record) ?? TrackedRecord.New();
         var mine = record.Author is not { } author || author == me;
         if (SealedValues.Refusal(named.Keys, change, mine) is { } unsealed)
             return unsealed;
         if (change.RepeatsAreNothing && Repeats(change, record.State))
             return ChangeResult.Superseded;
         // A move without a field writes nothing.
-        var written = change is { Op: ChangeOp.Update, Fields.Count: 0 } ? RecordState.Nothing : ToState(change, kind);
+        var written = change is { Op: ChangeOp.Update, Fields.Count: 0 } ? RecordState.Nothing : WrittenState.Of(change, kind, change.At ?? Arrival(change));
         if (written.WrittenAt is { } at && at.IsAheadOf(Now) || written.DeletedAt is { } gone && gone.IsAheadOf(Now))
             return ChangeResult.Rejected("clock_skew", $"Its time is more than 5 minutes ahead of the server's, {Now}. Set the clock and send the change again.");
         var after = ConflictRule.Merge(kind, record.State, written);
@@ -179,7 +187,7 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
     private async Task<ChangeResult> Move(Change change, Location from, Location home, TrackedRecord record, RecordState after, CancellationToken ct)
     {
         var hides = places.IsOwn(home.Scope) && !OpenSpace.NamesOwn(home.Label);
-        if (!places.IsOwn(from.Scope) && record.Author != me)
+        if (!places.IsOwn(from.Scope) && record.Author != me && change.Earlier is null)
         {
             if (hides)
                 return ChangeResult.Rejected("visibility_forbidden", "Only who made a record can make it private.");
@@ -194,7 +202,7 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
         var there = relabels ? record : book.Records.GetValueOrDefault(home.Key(change)) ?? TrackedRecord.New();
         if (!relabels && there.State.IsLive)
             return Taken(there.Label);
-        var now = FieldTime.Of(Now.ToUnixTimeMilliseconds(), book.NextArrival(), change.ClientId);
+        var now = Arrival(change);
         var left = RecordMove.Leave(record.State, now);
         var arrived = RecordMove.Arrive(relabels ? left : there.State, after, now);
         if (IsSealed(home, change.App) && arrived.Fields.Any(field => SealedValues.IsPlain(field.Key, field.Value.Json)))
@@ -208,7 +216,7 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
         var author = record.Author;
         // Nobody's own echo: who moves it hears as well what others have written meanwhile.
         var moved = change with { ClientId = Change.Server };
-        Add(from, record, left, new RecordDelta(ChangeOp.Delete, left), moved, home.Scope.Id, from.Label == home.Label);
+        Add(from, record, left, new RecordDelta(ChangeOp.Delete, left), moved with { Earlier = moved.Earlier?.Beside() }, home.Scope.Id, from.Label == home.Label);
         if (!relabels)
             record.Left(home.Scope.Id, from.Label == home.Label);
         Add(home, there, arrived, RecordDelta.Between(MergeKind.Fields, there.State, arrived)!, moved);
@@ -221,10 +229,11 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
     {
         var key = to.Key(change);
         advanced.TryAdd(to.Scope.Id, (to.Scope, to.Scope.Head));
-        var (seq, createdAt) = to.Scope.Next();
+        var (seq, createdAt) = to.Scope.Next(change.Earlier?.ReceivedAt);
         record.Become(after, delta, seq, to.Label, change.SchemaVersion, me);
         book.Records[key] = record;
         changed.Add(key);
+        Last = (key, seq);
         rows.Add(key, seq, createdAt, delta, change, to.Label, movedTo, sameSpace);
     }
 
@@ -275,19 +284,8 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
     private bool IsMove(Location from, Location home) => from.Scope != home.Scope
         || from.Label != home.Label && places.IsOwn(home.Scope) && !(OpenSpace.NamesOwn(from.Label) && OpenSpace.NamesOwn(home.Label));
 
-    private RecordState ToState(Change change, MergeKind kind)
-    {
-        // The counter keeps two arrivals of one millisecond in the order in which they came.
-        var at = change.At ?? FieldTime.Of(Now.ToUnixTimeMilliseconds(), book.NextArrival(), change.ClientId);
-        if (change.Op == ChangeOp.Delete)
-            return RecordState.Delete(at);
-        var fields = change.Fields.Select(field => KeyValuePair.Create(field.Key, new FieldValue(field.Value.Json, field.Value.At ?? at))).ToList();
-        if (fields.Count > 0 && (kind == MergeKind.Register || change.At is null && change.Fields.Values.All(field => field.At is not null)))
-            at = fields.Max(field => field.Value.At);
-        return kind == MergeKind.Register
-            ? RecordState.Write(fields.Select(field => KeyValuePair.Create(field.Key, field.Value with { At = at })), at)
-            : RecordState.Write(fields, at);
-    }
+    // The counter keeps two arrivals of one millisecond in the order in which they came.
+    private FieldTime Arrival(Change change) => change.Earlier?.Arrival(change.ClientId) ?? FieldTime.Of(Now.ToUnixTimeMilliseconds(), book.NextArrival(), change.ClientId);
 
     private static bool Repeats(Change change, RecordState state) => change.Op == ChangeOp.Delete
         ? change.At is null && !state.IsLive && state.DeletedAt is not null

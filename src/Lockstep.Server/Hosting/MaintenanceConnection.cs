@@ -5,25 +5,28 @@ using Npgsql;
 namespace Lockstep.Server.Hosting;
 
 /// <summary>A connection of the migrator's, for commands that look after the whole database, also beside a program that is serving it.</summary>
-internal sealed class MaintenanceConnection(NpgsqlConnection connection, StartedDatabase? started) : IAsyncDisposable
+internal sealed class MaintenanceConnection(NpgsqlConnection connection, NpgsqlConnectionStringBuilder address, StartedDatabase? started) : IAsyncDisposable
 {
     public NpgsqlConnection Connection => connection;
+
+    /// <summary>More connections of the same login; whoever asks for them disposes them.</summary>
+    public NpgsqlDataSource MakeSource() => NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(address.ConnectionString) { Pooling = true, MaxPoolSize = 4, CommandTimeout = 0 });
 
     /// <exception cref="StartRefusedException">There is no database, or it does not let us in.</exception>
     public static async Task<MaintenanceConnection> Open(Settings settings, Action<string> progress, CancellationToken ct)
     {
         if (settings.Database is { } addresses)
-            return new MaintenanceConnection(await Connect(addresses.Direct is { } direct
+            return await Over(addresses.Direct is { } direct
                 ? new(addresses.Migrator.ConnectionString) { Host = direct.Host, Port = direct.Port }
-                : addresses.Migrator, ct), null);
+                : addresses.Migrator, null, ct);
         if (EmbeddedPostgres.FindRunning(settings.DataDirectory) is { } running)
-            return new MaintenanceConnection(await Connect(new(running.ConnectionString(EmbeddedConnection.Superuser)), ct), null);
+            return await Over(new(running.ConnectionString(EmbeddedConnection.Superuser)), null, ct);
         if (ClusterHome.MajorVersion(settings.DataDirectory) is null)
             throw new StartRefusedException($"There is no database in {settings.DataDirectory}. Name its directory with --data-dir, or a server with --database.");
         var started = await DatabaseStart.Start(settings, progress, ct);
         try
         {
-            return new MaintenanceConnection(await Connect(new(started.Embedded!.ConnectionString(EmbeddedConnection.Superuser)), ct), started);
+            return await Over(new(started.Embedded!.ConnectionString(EmbeddedConnection.Superuser)), started, ct);
         }
         catch
         {
@@ -46,6 +49,9 @@ internal sealed class MaintenanceConnection(NpgsqlConnection connection, Started
         if (started is not null)
             await started.DisposeAsync();
     }
+
+    private static async Task<MaintenanceConnection> Over(NpgsqlConnectionStringBuilder address, StartedDatabase? started, CancellationToken ct) =>
+        new(await Connect(address, ct), address, started);
 
     private static async Task<NpgsqlConnection> Connect(NpgsqlConnectionStringBuilder address, CancellationToken ct)
     {

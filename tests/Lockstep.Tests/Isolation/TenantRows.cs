@@ -36,6 +36,7 @@ internal static class TenantRows
         ("lockstep.sync_records", $$"""INSERT INTO lockstep.sync_records (scope_id, app, table_name, record_id, data, field_times, field_seq, deleted, last_seq, user_id, schema_version) VALUES ({{Id}}, 'a', 't', 'r', '{}', '{}', '{}', false, 1, $1, 1)"""),
         ("lockstep.sync_clients", "INSERT INTO lockstep.sync_clients (user_id, app, client_id) VALUES ($1, 'a', $3)"),
         ("lockstep.sync_receipts", "INSERT INTO lockstep.sync_receipts (user_id, app, client_id, last_mutation, first_mutation, results) VALUES ($1, 'a', $3, 1, 1, '[]')"),
+        ("lockstep.adopted_changes", $"INSERT INTO lockstep.adopted_changes (event_id, in_scope, seq, digest) VALUES ({Id}, {Id}, 1, sha256(convert_to($3, 'UTF8')))"),
         ("lockstep.integrations", $"INSERT INTO lockstep.integrations (id, {Owner}, integration_type, label, external_username, credential_id, config) VALUES ({Id}, {Owned}, 'caldav', 'Mine', 'me', {Id}, jsonb_build_object('url', 'https://example.com/', 'username', 'me', 'calendarPath', '', 'selectedCalendarIds', '[]'::jsonb))"),
         ("lockstep.sync_log", $"INSERT INTO lockstep.sync_log (id, integration_id, {Owner}, direction, items_pushed, items_pulled, duration_ms) VALUES ({Id}, {Id}, {Owned}, 'both', 0, 0, 1)"),
         ("lockstep.calendars", $"INSERT INTO lockstep.calendars (id, integration_id, {Owner}, href) VALUES ({Id}, {Id}, {Owned}, 'https://example.com/c/')"),

@@ -119,8 +119,11 @@ internal sealed class ManaReader(CursorCodec cursors, TableSchemas schemas, Scop
     {
         if (position is not null && Same(position, page.Cursor))
             return since!;
-        var before = position is not null ? FixedWidth.Parse(since![..TimeWidth]).GetValueOrThrow() : after ?? Instant.FromUnixTimeTicks(0);
-        var covered = position is not null && page.Position <= before ? before + Microsecond : page.Position;
+        // Who comes with a time of another server compares with that text, whose last zeros may be missing: what is sure to be later is the next second.
+        // A time that nobody can have been given yet is not kept.
+        Instant? least = position is not null ? FixedWidth.Parse(since![..TimeWidth]).GetValueOrThrow() + Microsecond
+            : after is { } bare && bare <= Now() + Margin ? Instant.FromUnixTimeSeconds(bare.ToUnixTimeSeconds() + 1) : null;
+        var covered = page.Position < least ? least.Value : page.Position;
         return FixedWidth.Format(covered) + "~" + cursors.Write(page.Cursor, session.Caller.RequiredUser, Binding(app));
     }
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Lockstep.Crypto;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
@@ -8,104 +7,136 @@ using Npgsql;
 
 namespace Lockstep.Server.Hosting.Adoption;
 
-/// <summary>Takes over what other software keeps in tables of the same database: sealed anew, ids kept, compared with the source afterwards.</summary>
+/// <summary>Takes over what other software keeps in tables: secrets sealed anew, ids kept, compared with the source afterwards.</summary>
 /// <remarks>
 /// <code>
 /// (1) every row of every source is opened and checked; with one that is bad nothing is stored
-/// (2) users, then credentials, then integrations with their passwords: each in a transaction of its own, an id that is there already is left
-/// (3) every row is read again on both sides and compared
+/// (2) users, spaces and members; then credentials, integrations with their passwords, changes: in transactions of their own, an id that is there already is left
+/// (3) every row is read again on both sides and compared: the source in a snapshot of its own, so that what it got meanwhile is noticed
 /// </code>
 /// Broken off, it is run again: what has been stored is there already.
 /// </remarks>
-/// <param name="connection">The migrator's login, which may read the sources.</param>
-internal sealed class Adoption(NpgsqlConnection connection, AdoptionMap map, Workbench bench, IReadOnlyDictionary<string, OldKey> keys)
+internal sealed class Adoption(AdoptionPlaces places, AdoptionMap map, Workbench bench, IReadOnlyDictionary<string, OldKey> keys)
 {
-    private readonly IntegrationAdoption integrations = new(bench);
-    private readonly List<BadRow> bad = [];
-    private int found;
-    private int stored;
-    private int there;
-    private int verified;
+    /// <summary>Rows of integrations whose secrets are looked up together.</summary>
+    private const int SecretsAtOnce = 200;
 
-    /// <param name="progress">Told of each row that has been seen in the last step, of how many.</param>
+    private readonly IntegrationAdoption integrations = new(bench);
+
+    /// <param name="progress">Told of each row that has been seen in a step, of how many.</param>
+    /// <exception cref="AdoptionRefusedException">The source cannot be read as the mapping says; nothing was stored.</exception>
     public async Task<AdoptionReport> Run(bool store, bool verify, Action<long, long> progress, CancellationToken ct)
     {
-        await Each(static (_, _) => Task.CompletedTask, static (_, _) => Task.CompletedTask, ct);
-        found = seen;
-        if (store && bad.Count == 0)
+        var tally = new AdoptionTally(progress);
+        var tenants = new AdoptedTenants(places.Target, map, places.Tokens);
+        using var changes = new ChangeAdopter(places.Target, map, tenants, tally);
+        await changes.LoadSchemas(bench.Get<Database>(), ct);
+        await using (var source = await SourceTables.Open(places.Source, ct))
         {
-            await Users(ct);
-            await Each(Store, Store, ct);
+            await RequireColumns(source, ct);
+            tally.Begin(storing: false);
+            await Each(source, tally, static (_, _) => Task.CompletedTask, static (_, _) => Task.CompletedTask, ct);
+            await changes.Check(source, ct);
+            tally.Counted();
+            if (store && tally.BadRows == 0)
+            {
+                tally.Begin(storing: true);
+                await tenants.Make(source, ct);
+                await Each(source, tally, (one, end) => Store(one, tally, end), (one, end) => Store(one, tally, end), ct);
+                await changes.Store(source, ct);
+            }
         }
-        if (verify && bad.Count == 0)
-            await Each(Verify, Verify, ct, progress);
-        return new AdoptionReport(found, stored, there, verified, bad);
+        if (verify && (tally.BadRows == 0 || tally.Stored > 0))
+        {
+            tally.Begin(storing: false);
+            await using var source = await SourceTables.Open(places.Source, ct);
+            await Each(source, tally, (one, end) => Verify(one, tally, end), (one, end) => Verify(one, tally, end), ct);
+            await changes.Compare(source, ct);
+        }
+        return tally.Report(map.Changes is { Count: > 0 } ? changes.Sha256 : null);
     }
 
-    private int seen;
-
-    private async Task Each(Func<AdoptedCredential, CancellationToken, Task> credential, Func<AdoptedIntegration, CancellationToken, Task> integration, CancellationToken ct, Action<long, long>? progress = null)
+    private async Task RequireColumns(SourceTables source, CancellationToken ct)
     {
-        seen = 0;
-        foreach (var source in map.Credentials ?? [])
-            await EachRow(source.Table, source.Columns.Id, async row =>
-            {
-                var one = await AdoptedCredential.Read(row, source, Key(source.Key), ct);
-                using (one.Credential.Value)
-                {
-                    Require(CredentialRules.Check(one.Credential, one.Caller, SystemClock.Instance.GetCurrentInstant()).All);
-                    await credential(one, ct);
-                }
-                progress?.Invoke(seen, found);
-            }, ct);
-        foreach (var source in map.Integrations ?? [])
+        foreach (var (table, columns) in map.Named)
         {
-            var secrets = source.Secrets is { } apart ? await Secrets(apart, ct) : null;
-            await EachRow(source.Table, source.Columns.Id, async row =>
-            {
-                var one = await AdoptedIntegration.Read(row, source, Key(source.Key), secrets, ct);
-                using (one.Secret)
-                {
-                    Require(integrations.Check(one).All);
-                    await integration(one, ct);
-                }
-                progress?.Invoke(seen, found);
-            }, ct);
+            var there = await source.Columns(table, ct);
+            if (columns.FirstOrDefault(column => column is not null && !there.Contains(column)) is { } missing)
+                throw AdoptionMap.NoColumn(table, missing, there, "");
         }
+        foreach (var changes in map.Changes ?? [])
+            _ = changes.Among(await source.Columns(changes.Table, ct));
     }
 
-    private async Task EachRow(string table, string id, Func<SourceRow, Task> each, CancellationToken ct)
+    private async Task Each(SourceTables source, AdoptionTally tally, Func<AdoptedCredential, CancellationToken, Task> credential, Func<AdoptedIntegration, CancellationToken, Task> integration, CancellationToken ct)
     {
-        foreach (var json in await Rows(table, ct))
+        foreach (var from in map.Credentials ?? [])
+            await foreach (var row in source.Rows(from.Table, [from.Columns.Id], ct))
+                await EachRow(tally, $"{from.Table} {row.Optional(from.Columns.Id)}", async () =>
+                {
+                    var one = await AdoptedCredential.Read(row, from, Key(from.Key), ct);
+                    using (one.Credential.Value)
+                    {
+                        Require(CredentialRules.Check(one.Credential, one.Caller, SystemClock.Instance.GetCurrentInstant()).All);
+                        await credential(one, ct);
+                    }
+                });
+        foreach (var from in map.Integrations ?? [])
         {
-            seen++;
-            using var document = JsonDocument.Parse(json);
-            var name = $"{table} {(document.RootElement.TryGetProperty(id, out var value) ? value.ToString() : $"row {seen}")}";
-            try
+            var page = new List<SourceRow>(SecretsAtOnce);
+            await foreach (var row in source.Rows(from.Table, [from.Columns.Id], ct))
             {
-                await each(new SourceRow(document.RootElement));
+                page.Add(row.Kept());
+                if (page.Count == SecretsAtOnce)
+                    await Turn();
             }
-            catch (FormatException e)
+            await Turn();
+
+            async Task Turn()
             {
-                bad.Add(new BadRow(name, e.Message));
-            }
-            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.ForeignKeyViolation)
-            {
-                bad.Add(new BadRow(name, "there is no such user: name the table of users in the mapping, or make them first"));
+                var secrets = from.Secrets is { } apart ? await Secrets(source, apart, page.Select(row => row.Optional(from.Columns.Id) ?? ""), ct) : null;
+                foreach (var row in page)
+                    await EachRow(tally, $"{from.Table} {row.Optional(from.Columns.Id)}", async () =>
+                    {
+                        var one = await AdoptedIntegration.Read(row, from, Key(from.Key), secrets, ct);
+                        using (one.Secret)
+                        {
+                            Require(integrations.Check(one).All);
+                            await integration(one, ct);
+                        }
+                    });
+                page.Clear();
             }
         }
     }
 
-    private async Task Store(AdoptedCredential one, CancellationToken ct)
+    private static async Task EachRow(AdoptionTally tally, string name, Func<Task> each)
+    {
+        tally.See();
+        try
+        {
+            await each();
+        }
+        catch (FormatException e)
+        {
+            tally.Spoil(name, e.Message);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.ForeignKeyViolation)
+        {
+            tally.Spoil(name, "there is no such user: name the table of users in the mapping, or make them first");
+        }
+    }
+
+    private async Task Store(AdoptedCredential one, AdoptionTally tally, CancellationToken ct)
     {
         var session = bench.Get<Database>().For(one.Caller);
         switch (await bench.Get<CredentialVault>().Import(session, one.Credential, one.Id, ct))
         {
             case StoreOutcome.Stored:
-                stored++;
+                tally.Stored++;
                 break;
             case StoreOutcome.NameTaken:
-                there++;
+                tally.AlreadyThere++;
                 break;
             case StoreOutcome.UnknownWorkspace:
                 throw new FormatException("there is no such workspace, or the user is no admin of it");
@@ -114,25 +145,25 @@ internal sealed class Adoption(NpgsqlConnection connection, AdoptionMap map, Wor
         }
     }
 
-    private async Task Store(AdoptedIntegration one, CancellationToken ct)
+    private async Task Store(AdoptedIntegration one, AdoptionTally tally, CancellationToken ct)
     {
         if (await integrations.Store(one, ct))
-            stored++;
+            tally.Stored++;
         else
-            there++;
+            tally.AlreadyThere++;
     }
 
-    private async Task Verify(AdoptedCredential one, CancellationToken ct)
+    private async Task Verify(AdoptedCredential one, AdoptionTally tally, CancellationToken ct)
     {
         await Same(bench.Get<Database>().For(one.Caller with { Actor = "worker" }), one.Id, one.Credential.Value, ct);
-        verified++;
+        tally.Verified++;
     }
 
-    private async Task Verify(AdoptedIntegration one, CancellationToken ct)
+    private async Task Verify(AdoptedIntegration one, AdoptionTally tally, CancellationToken ct)
     {
         var session = bench.Get<Database>().For(one.Caller with { Actor = "worker" });
         await Same(session, await integrations.Verify(one, ct), one.Secret, ct);
-        verified++;
+        tally.Verified++;
     }
 
     private async Task Same(TenantSession session, CredentialId id, Secret source, CancellationToken ct)
@@ -146,46 +177,22 @@ internal sealed class Adoption(NpgsqlConnection connection, AdoptionMap map, Wor
         }
     }
 
-    private async Task Users(CancellationToken ct)
-    {
-        if (map.Users is not { } users)
-            return;
-        foreach (var json in await Rows(users.Table, ct))
-        {
-            using var document = JsonDocument.Parse(json);
-            var row = new SourceRow(document.RootElement);
-            await using var batch = new NpgsqlBatch(connection);
-            batch.BatchCommands.Add(new Statement(
-                "INSERT INTO auth.users (id, email) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", row.Id(users.Id), row.Text(users.Email)).ToCommand());
-            await batch.ExecuteNonQueryAsync(ct);
-        }
-    }
-
-    private async Task<Dictionary<string, string>> Secrets(SecretSource source, CancellationToken ct)
+    /// <summary>By the integration's id; one that cannot be read is as good as none.</summary>
+    private static async Task<Dictionary<string, string>> Secrets(SourceTables tables, SecretSource source, IEnumerable<string> integrations, CancellationToken ct)
     {
         var secrets = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var json in await Rows(source.Table, ct))
+        foreach (var row in await tables.Lookup(source.Table, source.IntegrationId, integrations, ct))
         {
-            using var document = JsonDocument.Parse(json);
-            var row = new SourceRow(document.RootElement);
-            secrets[row.Text(source.IntegrationId)] = row.Parts(source);
+            try
+            {
+                secrets[row.Text(source.IntegrationId)] = row.Parts(source);
+            }
+            catch (FormatException)
+            {
+                continue;
+            }
         }
         return secrets;
-    }
-
-    private async Task<List<string>> Rows(string table, CancellationToken ct)
-    {
-        try
-        {
-            await using var batch = new NpgsqlBatch(connection);
-            batch.BatchCommands.Add(new Statement("SELECT r::text FROM lockstep.rows_to_import($1::text::regclass) r", table).ToCommand());
-            await using var reader = await batch.ExecuteReaderAsync(ct);
-            return await reader.ReadAll(row => row.GetString(0), ct);
-        }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.InvalidName)
-        {
-            throw new StartRefusedException($"The table {table} of the mapping cannot be read: {e.MessageText}. Write it with its schema, and use a login that may read it.", e);
-        }
     }
 
     private OldKey? Key(string? name) => name is null ? null

@@ -7,12 +7,42 @@ namespace Lockstep.Server.Hosting.Adoption;
 /// <summary>Which tables of other software in this database become what here, and which of their columns say what.</summary>
 /// <param name="Keys">The keys that sealed them, by a name that the sources use: <c>env:NAME</c> or <c>file:PATH</c>, 32 bytes in base64 or hex; or <c>transit:NAME</c> of a key of Transit.</param>
 /// <param name="Users">Users that come along, ids kept; left out where <c>auth.users</c> has them.</param>
+/// <param name="Spaces">That changes name; left out where they are workspaces already.</param>
+/// <param name="Members">Of the spaces; left out where LOCKSTEP_MEMBERSHIPS_URL says who is where.</param>
 internal sealed record AdoptionMap(
     IReadOnlyDictionary<string, string>? Keys = null,
     UserSource? Users = null,
     IReadOnlyList<CredentialSource>? Credentials = null,
-    IReadOnlyList<IntegrationSource>? Integrations = null)
+    IReadOnlyList<IntegrationSource>? Integrations = null,
+    SpaceSource? Spaces = null,
+    MemberSource? Members = null,
+    IReadOnlyList<ChangeSource>? Changes = null)
 {
+    /// <summary>Every table with the columns that the mapping names of it, but for those of <see cref="Changes"/>.</summary>
+    public IEnumerable<(string Table, IEnumerable<string?> Columns)> Named
+    {
+        get
+        {
+            if (Users is { } users)
+                yield return (users.Table, [users.Id, users.Email]);
+            if (Spaces is { } spaces)
+                yield return (spaces.Table, [spaces.Id, spaces.Name]);
+            if (Members is { } members)
+                yield return (members.Table, [members.SpaceId, members.UserId, members.Role, members.JoinedAt]);
+            foreach (var (table, c, _, _, _) in Credentials ?? [])
+                yield return (table, [c.Id, c.UserId, c.Name, c.Value, c.Provider, c.Type, c.WorkspaceId, c.Description, c.Context]);
+            foreach (var (table, c, _, secrets) in Integrations ?? [])
+            {
+                yield return (table, [c.Id, c.UserId, c.Url, c.Username, c.Secret, c.WorkspaceId, c.Label, c.CalendarPath, c.SelectedCalendarIds, c.Enabled, c.Context]);
+                if (secrets is not null)
+                    yield return (secrets.Table, [secrets.IntegrationId, secrets.Ciphertext, secrets.Iv, secrets.Tag]);
+            }
+        }
+    }
+
+    public static AdoptionRefusedException NoColumn(string table, string column, IEnumerable<string> there, string hint) => new(
+        AdoptionRefusal.Mapping, $"The table {table} has no column '{column}'; it has {string.Join(", ", there.Take(40))}. Nothing was stored.{hint}");
+
     /// <exception cref="StartRefusedException">It cannot be read; says where.</exception>
     public static AdoptionMap Load(string path)
     {

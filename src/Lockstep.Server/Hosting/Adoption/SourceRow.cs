@@ -6,6 +6,9 @@ namespace Lockstep.Server.Hosting.Adoption;
 /// <summary>A row of a source, read by the columns of the mapping. What is wrong is a <see cref="FormatException"/> that names the column and no value.</summary>
 internal readonly struct SourceRow(JsonElement row)
 {
+    /// <summary>The same, beyond the next row.</summary>
+    public SourceRow Kept() => new(row.Clone());
+
     public string Text(string column) =>
         Optional(column) ?? throw new FormatException($"{column} is empty");
 
@@ -23,6 +26,10 @@ internal readonly struct SourceRow(JsonElement row)
             _ => value.GetRawText(),
         };
     }
+
+    /// <returns>Null for no column, and for NULL.</returns>
+    public JsonElement? Json(string? column) =>
+        column is not null && row.TryGetProperty(column, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     public Guid Id(string column) => OptionalId(column) ?? throw new FormatException($"{column} is empty");
 

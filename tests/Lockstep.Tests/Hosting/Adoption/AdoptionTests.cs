@@ -5,6 +5,7 @@ using Lockstep.Crypto;
 using Lockstep.Crypto.Transit;
 using Lockstep.Server.Hosting;
 using Lockstep.Server.Hosting.Adoption;
+using Lockstep.Server.Postgres.Embedded;
 using Lockstep.Server.Vault;
 using Lockstep.Tests.Integrations;
 using Lockstep.Tests.Support;
@@ -138,10 +139,10 @@ public sealed class AdoptionTests(LockstepApp app) : IClassFixture<LockstepApp>
 
     private async Task<AdoptionReport> RunAsync(AdoptionMap map, Dictionary<string, OldKey> keys, bool store = true, bool verify = true)
     {
-        await using var connection = await app.ConnectAsync();
+        await using var source = NpgsqlDataSource.Create(app.Postgres.ConnectionString(EmbeddedConnection.Superuser, app.Database));
         var database = MigratedDatabase.Serve(app.Postgres, app.Database);
         await using var bench = Workbench.Over(new StartedDatabase(database, null, []), new VaultOptions(app.Keys));
-        return await new Server.Hosting.Adoption.Adoption(connection, map, bench, keys).Run(store, verify, (_, _) => { }, TestContext.Current.CancellationToken);
+        return await new Server.Hosting.Adoption.Adoption(new AdoptionPlaces(source, source, app.Jwt), map, bench, keys).Run(store, verify, (_, _) => { }, TestContext.Current.CancellationToken);
     }
 
     private async Task<(Guid Ada, Guid Credential, Guid Caldav, Guid Connection)> MakeSourceAsync()
