@@ -4,6 +4,7 @@ using Lockstep.Bench.Caldav;
 using Lockstep.Bench.Ical;
 using Lockstep.Bench.Load;
 using Lockstep.Bench.Pages;
+using Lockstep.Bench.Peers;
 using Lockstep.Bench.Postgres;
 using Lockstep.Bench.Reporting;
 using Lockstep.Bench.Scenarios;
@@ -38,9 +39,10 @@ internal static class BenchRun
         {
             var pgbench = await Pgbench.Find(house, ct);
             await RawTables.Create(house, ct);
+            await using var peers = await SyncPeers.Start(house, pgbench, Note, ct);
             await using var workers = await Worker.ConnectAll(house, ct);
             foreach (var scenario in wanted)
-                rows.Add(await ScenarioRun.Measure(scenario, house, workers, pgbench, options, Note, ct));
+                rows.Add(await ScenarioRun.Measure(scenario, house, workers, pgbench, peers, options, Note, ct));
         }
         if (options.Wants(PageBenchmark.Name))
             rows.Add(await PageBenchmark.Measure(house, options, Note, ct));

@@ -36,6 +36,14 @@ internal sealed class Worker(House house, int number, RawHttp http) : IDisposabl
             throw new BenchException($"{path} was answered with {status} and {body.Length} bytes.");
     }
 
+    /// <summary>A request to another server, without a token.</summary>
+    public async Task Ask(string line, string body, int expected, CancellationToken ct)
+    {
+        var (status, answer) = await http.Send(line, "", body, ct);
+        if (status != expected)
+            throw new BenchException($"{line} was answered with {status} instead of {expected}: {Encoding.UTF8.GetString(answer.Span)}");
+    }
+
     /// <summary>A user of this worker out of a block; others never touch it, so the ids of its mutations rise by one.</summary>
     public int AnyUser(UserBlock users) => users.First + Number + BenchOptions.Clients * Random.Next(users.PerWorker);
 

@@ -9,6 +9,9 @@ internal sealed record Row(
     string Name, string Title, string Unit, string Target, double Ours, double Least, double Most, IReadOnlyList<Limit> Limits,
     double? P50, double? P99, double RoundTrips)
 {
+    /// <summary>Other sync servers, in the same rounds; empty for what they do not do.</summary>
+    public IReadOnlyList<Limit> Peers { get; init; } = [];
+
     public bool IsDuration => Unit == "s";
 
     public bool IsPages => Unit == "pages/s";

@@ -20,6 +20,7 @@ internal static class TableReport
             console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{BenchOptions.Clients} clients; medians of {options.Rounds} rounds of {options.Seconds} s (least to most); load generators, server and database on this one machine."));
         Write(console, [.. rows.Where(row => !row.IsDuration && !row.IsPages)], "same statements by pgbench", "raw by pgbench");
+        WritePeers(console, [.. rows.Where(row => row.Peers.Count > 0)]);
         Write(console, [.. rows.Where(row => row.IsPages)], "static file, bare Kestrel", "/health/live");
         Write(console, [.. rows.Where(row => row.IsDuration)], "one REPORT of everything", "vdirsyncer sync");
         Write(console, traffic);
@@ -75,6 +76,25 @@ internal static class TableReport
                 row.Title, row.Unit, $"{Number(row, row.Ours)} ({Number(row, row.Least)} to {Number(row, row.Most)})",
                 .. row.Limits.SelectMany(limit => (string[])[limit.Value is { } value ? Number(row, value) : "not installed", Fixed(limit.Ratio, "0.00")]),
                 Fixed(row.P50, "0.0"), Fixed(row.P99, "0.0"), Fixed(row.RoundTrips, "0.0"), row.Target,
+            ];
+            table.AddRow([.. cells.Select(Markup.Escape)]);
+        }
+        console.Write(table);
+    }
+
+    private static void WritePeers(IAnsiConsole console, List<Row> rows)
+    {
+        if (rows.Count == 0)
+            return;
+        var table = new Table { Border = TableBorder.Markdown };
+        foreach (var column in (string[])["operation", "unit", "Lockstep", .. rows[0].Peers.SelectMany(peer => (string[])[peer.Name, "ratio"])])
+            table.AddColumn(new TableColumn(column) { Alignment = column is "operation" or "unit" ? Justify.Left : Justify.Right });
+        foreach (var row in rows)
+        {
+            string[] cells =
+            [
+                row.Title, row.Unit, Number(row, row.Ours),
+                .. row.Peers.SelectMany(peer => (string[])[peer.Value is { } value ? Number(row, value) : "not installed", Fixed(peer.Ratio, "0.00")]),
             ];
             table.AddRow([.. cells.Select(Markup.Escape)]);
         }

@@ -19,6 +19,8 @@ internal sealed class PushFifty : Scenario
 
     public override string Target => ">= 40,000/s";
 
+    public override bool HasPeers => true;
+
     public override RawLimit Raw => RawLimit.InsertFifty;
 
     public override Task Prepare(House house, Workers workers, CancellationToken ct) => load.Prepare(house, workers, ct);

@@ -15,6 +15,8 @@ internal sealed class PushOne : Scenario
 
     public override string Target => ">= 3,000/s, p99 < 25 ms";
 
+    public override bool HasPeers => true;
+
     public override RawLimit Raw => RawLimit.Insert;
 
     public override Task Prepare(House house, Workers workers, CancellationToken ct) => load.Prepare(house, workers, ct);

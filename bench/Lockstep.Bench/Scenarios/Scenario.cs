@@ -16,6 +16,9 @@ internal abstract class Scenario
     /// <summary>How many units one request does.</summary>
     public virtual int PerRequest => 1;
 
+    /// <summary>Whether other sync servers are measured beside it, by pushes of <see cref="PerRequest"/> changes.</summary>
+    public virtual bool HasPeers => false;
+
     /// <summary>Shown beside the result, never asserted.</summary>
     public abstract string Target { get; }
 
