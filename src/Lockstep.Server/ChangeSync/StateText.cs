@@ -30,9 +30,12 @@ internal static class StateText
     });
 
     /// <summary>Of one change in the log.</summary>
-    public static string ChangeTimes(RecordState state) => state.WrittenAt is { } written && state.Fields.Values.All(field => field.At < written)
+    public static string ChangeTimes(RecordState state) => LaterTimes(state) ?? Times(state);
+
+    /// <summary>Of a change that was written later than each of its fields; null for another, whose times are the record's.</summary>
+    public static string? LaterTimes(RecordState state) => state.WrittenAt is { } written && state.Fields.Values.All(field => field.At < written)
         ? Times(state with { Fields = state.Fields.Add("", new FieldValue("null", written)) })
-        : Times(state);
+        : null;
 
     /// <summary>Of one change in the log, from its <c>field_times</c>; null where its fields say it.</summary>
     public static FieldTime? WrittenAt(string times) => JsonText.Parse(times).TryGetProperty("", out var written) ? Time(written) : null;
