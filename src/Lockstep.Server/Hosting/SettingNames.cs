@@ -20,7 +20,7 @@ internal static class SettingNames
         "LOCKSTEP_BOOKING_LIMIT", "LOCKSTEP_PUSH_DELAY", "LOCKSTEP_SYNC_KEEP_DAYS",
         "LOCKSTEP_SYNC_USER_RECORDS", "LOCKSTEP_SYNC_USER_MB", "LOCKSTEP_SYNC_SPACE_RECORDS", "LOCKSTEP_SYNC_SPACE_MB",
         "LOCKSTEP_SERVICE_KEY", "LOCKSTEP_MEMBERSHIPS_URL",
-        "LOCKSTEP_URL", "LOCKSTEP_TOKEN", "LOCKSTEP_IMPORT_KEY",
+        "LOCKSTEP_URL", "LOCKSTEP_TOKEN", "LOCKSTEP_IMPORT_KEY", "LOCKSTEP_SOURCE_DATABASE_URL",
     };
 
     /// <summary>Of the variables of an environment, a sentence for each that looks like a setting and is none, in the order of their names.</summary>

@@ -22,7 +22,7 @@ internal sealed class DataKeyCache : IDisposable
     private readonly Lock gate = new();
     private readonly Dictionary<Guid, Entry> byId = [];
     private readonly Dictionary<string, Guid> activeOf = new(StringComparer.Ordinal);
-    private readonly LinkedList<Entry> oldestFirst = [];
+    private readonly LinkedList<Entry> leastUsedFirst = [];
     private readonly TimeProvider time;
     private readonly ITimer sweeper;
 
@@ -86,9 +86,9 @@ internal sealed class DataKeyCache : IDisposable
             }
             var entry = new Entry(key, time.GetTimestamp());
             byId[key.Name.Id] = entry;
-            entry.Node = oldestFirst.AddLast(entry);
+            entry.Node = leastUsedFirst.AddLast(entry);
             while (byId.Count > MaxEntries)
-                Drop(oldestFirst.First!.Value);
+                Drop(leastUsedFirst.First!.Value);
             return Find(key.Name.Id, active)!;
         }
     }
@@ -108,7 +108,7 @@ internal sealed class DataKeyCache : IDisposable
         sweeper.Dispose();
         lock (gate)
         {
-            while (oldestFirst.First is { } first)
+            while (leastUsedFirst.First is { } first)
                 Drop(first.Value);
         }
     }
@@ -117,8 +117,8 @@ internal sealed class DataKeyCache : IDisposable
     {
         lock (gate)
         {
-            while (oldestFirst.First is { } first && IsOld(first.Value))
-                Drop(first.Value);
+            foreach (var entry in byId.Values.Where(IsOld).ToList())
+                Drop(entry);
         }
     }
 
@@ -129,7 +129,12 @@ internal sealed class DataKeyCache : IDisposable
         if (!byId.TryGetValue(id, out var entry))
             return null;
         if (!IsOld(entry) && entry.Uses < MaxUses)
+        {
+            // While the provider is away nobody brings back what many new tenants push out: what is in use stays.
+            leastUsedFirst.Remove(entry.Node!);
+            leastUsedFirst.AddLast(entry.Node!);
             return new Lease(this, entry);
+        }
         Drop(entry);
         return null;
     }
@@ -137,7 +142,7 @@ internal sealed class DataKeyCache : IDisposable
     private void Drop(Entry entry)
     {
         byId.Remove(entry.Key.Name.Id);
-        oldestFirst.Remove(entry.Node!);
+        leastUsedFirst.Remove(entry.Node!);
         if (activeOf.TryGetValue(entry.Key.Tenant, out var active) && active == entry.Key.Name.Id)
             activeOf.Remove(entry.Key.Tenant);
         entry.Dropped = true;

@@ -55,7 +55,7 @@ public sealed class DataKeyCacheTests : IDisposable
     }
 
     [Fact]
-    public void The_oldest_falls_out_when_there_are_too_many()
+    public void The_one_longest_unused_falls_out_when_there_are_too_many()
     {
         var first = New("user:first");
         cache.Add(first, active: true).Dispose();
@@ -64,6 +64,22 @@ public sealed class DataKeyCacheTests : IDisposable
         cache.Count.ShouldBe(DataKeyCache.MaxEntries);
         cache.Active("user:first").ShouldBeNull();
         Usable(first).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void What_is_in_use_stays_however_many_others_come_and_goes_by_its_age_all_the_same()
+    {
+        var used = New("user:used");
+        cache.Add(used, active: true).Dispose();
+        for (var i = 0; i < DataKeyCache.MaxEntries; i++)
+        {
+            cache.Add(New($"user:{i}"), active: true).Dispose();
+            Found(cache.Find(used.Name.Id, active: false)).ShouldBe(used);
+        }
+        cache.Active("user:0").ShouldBeNull();
+        time.Advance(DataKeyCache.MaxAge);
+        Usable(used).ShouldBeFalse();
+        cache.Count.ShouldBe(0);
     }
 
     [Fact]
