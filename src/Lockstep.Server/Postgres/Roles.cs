@@ -47,14 +47,15 @@ internal static class Roles
                             EXECUTE format('ALTER ROLE %I SET search_path = pg_catalog', wanted);
                             EXECUTE format('ALTER ROLE %I SET lock_timeout = %L', wanted, '2s');
                             EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L', wanted, '5s');
-                            IF super THEN
-                                -- A rejected statement may hold a secret: it must not reach the server's log.
-                                EXECUTE format('ALTER ROLE %I SET log_min_error_statement = panic', wanted);
-                            END IF;
                         END IF;
                     EXCEPTION WHEN duplicate_object OR unique_violation THEN
                         NULL;
                     END;
+                END IF;
+                -- A rejected statement may hold a secret: it must not reach the server's log. Who made the role may not have been allowed to say so.
+                IF super AND wanted IN ('lockstep_app', 'lockstep_service') AND NOT EXISTS (
+                       SELECT 1 FROM pg_catalog.pg_roles r WHERE r.rolname = wanted AND r.rolconfig @> ARRAY['log_min_error_statement=panic']) THEN
+                    EXECUTE format('ALTER ROLE %I SET log_min_error_statement = panic', wanted);
                 END IF;
                 -- Plans are kept, and one made while a table was small would read it whole, once for each row asked for, when it has grown.
                 -- Every statement that serves has its index.
