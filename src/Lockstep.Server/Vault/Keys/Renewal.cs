@@ -15,6 +15,9 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
     /// <summary>Values measure up to 64 KiB, and 10 MiB go into one request.</summary>
     private const int ValuesPerBatch = 100;
 
+    /// <summary>Pages at once, so that a backlog is gone soon also where requests keep all else busy.</summary>
+    private const int Lanes = 4;
+
     private TenantSession Session => database.For(Caller.Service);
 
     /// <summary>Data keys and values that wait for the first provider.</summary>
@@ -62,72 +65,99 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
         return (renewed, left);
     }
 
-    private async Task<(int Renewed, int Left)> PendingKeys(CancellationToken ct)
+    private Task<(int Renewed, int Left)> PendingKeys(CancellationToken ct) => InLanes<WrappedDataKey>(
+        async last => await Session.Query(RenewalRows.Keys(last?.Name.Id, KeysPerBatch, pending: true), RenewalRows.ReadKey, ct),
+        page => Keys(page, ct));
+
+    private Task<(int Renewed, int Left)> PendingValues(CancellationToken ct) => InLanes<SealRow>(
+        async last => await Session.Query(RenewalRows.Seals(last?.Part.Id, last?.Version, ValuesPerBatch, pending: true), RenewalRows.ReadSeal, ct),
+        page => Values(page, ct));
+
+    /// <summary>Some pages at once: while one waits for the provider another is read or stored.</summary>
+    private static async Task<(int Renewed, int Left)> InLanes<T>(Func<T?, Task<List<T>>> read, Func<IReadOnlyList<T>, Task<Handed>> hand)
+        where T : class
     {
-        var (renewed, left) = (0, 0);
-        Guid? after = null;
-        while (await Session.Query(RenewalRows.Keys(after, KeysPerBatch, pending: true), RenewalRows.ReadKey, ct) is { Count: > 0 } page)
+        var (renewed, left, away) = (0, 0, false);
+        var under = new List<Task<Handed>>(Lanes);
+        try
         {
-            after = page[^1].Name.Id;
-            var outcomes = await providers.Rewrap(page, ct);
-            var good = page.Zip(outcomes).Where(pair => pair.Second is WrapOutcome.Wrapped)
-                .Select(pair => (pair.First, ((WrapOutcome.Wrapped)pair.Second).Key)).ToList();
-            if (good.Count > 0)
-                renewed += (await Session.Query(RenewalRows.ReplaceKeys(good), row => row.GetGuid(0), ct)).Count;
-            if (outcomes.Any(outcome => outcome is WrapOutcome.Unavailable { Trouble.Kind: KeyTroubleKind.Away }))
-                return (renewed, left);
-            foreach (var (key, outcome) in page.Zip(outcomes).Where(pair => pair.Second is not WrapOutcome.Wrapped))
+            T? last = null;
+            while (!away && await read(last) is { Count: > 0 } page)
             {
-                left++;
-                log.KeyLeft(key.Name.Id, outcome switch
-                {
-                    WrapOutcome.UnknownKey(var fingerprint) => $"it is wrapped under key {fingerprint}, which was not given",
-                    WrapOutcome.Unavailable(var trouble) => trouble.Reason,
-                    _ => "it does not open in its row",
-                });
+                last = page[^1];
+                under.Add(hand(page));
+                if (under.Count == Lanes)
+                    await Next();
             }
+            while (under.Count > 0)
+                await Next();
+            return (renewed, left);
         }
-        return (renewed, left);
+        finally
+        {
+            await Task.WhenAll((IEnumerable<Task>)under).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        async Task Next()
+        {
+            var done = await Task.WhenAny(under);
+            under.Remove(done);
+            var handed = await done;
+            (renewed, left, away) = (renewed + handed.Renewed, left + handed.Left, away || handed.Away);
+        }
     }
 
-    private async Task<(long Renewed, int Left)> PendingValues(CancellationToken ct)
+    private async Task<Handed> Keys(IReadOnlyList<WrappedDataKey> page, CancellationToken ct)
     {
-        var (renewed, left) = (0L, 0);
-        SealRow? last = null;
-        while (await Session.Query(RenewalRows.Seals(last?.Part.Id, last?.Version, ValuesPerBatch, pending: true), RenewalRows.ReadSeal, ct) is { Count: > 0 } page)
+        var outcomes = await providers.Rewrap(page, ct);
+        var good = page.Zip(outcomes).Where(pair => pair.Second is WrapOutcome.Wrapped)
+            .Select(pair => (pair.First, ((WrapOutcome.Wrapped)pair.Second).Key)).ToList();
+        var renewed = good.Count == 0 ? 0 : (await Session.Query(RenewalRows.ReplaceKeys(good), row => row.GetGuid(0), ct)).Count;
+        if (outcomes.Any(outcome => outcome is WrapOutcome.Unavailable { Trouble.Kind: KeyTroubleKind.Away }))
+            return new Handed(renewed, 0, Away: true);
+        foreach (var (key, outcome) in page.Zip(outcomes).Where(pair => pair.Second is not WrapOutcome.Wrapped))
         {
-            last = page[^1];
-            var opened = new List<(SealRow Row, Secret Value)>();
-            try
+            log.KeyLeft(key.Name.Id, outcome switch
             {
-                foreach (var row in page)
-                {
-                    if (await Open(row, ct) is { } value)
-                        opened.Add((row, value));
-                    else
-                        left++;
-                }
-                var outcomes = await providers.Values!.SealAll(
-                    [.. opened.Select(one => (ValueSealer.Place(one.Row.Owner, one.Row.Part, one.Row.Version), one.Value))], ct);
-                var good = opened.Zip(outcomes).Where(pair => pair.Second is TransitValueOutcome.Sealed)
-                    .Select(pair => (pair.First.Row, ((TransitValueOutcome.Sealed)pair.Second).Value)).ToList();
-                renewed += await Replace(good, ct);
-                foreach (var (one, outcome) in opened.Zip(outcomes))
-                {
-                    if (outcome is not TransitValueOutcome.Unavailable(var trouble))
-                        continue;
-                    if (trouble.Kind == KeyTroubleKind.Away)
-                        return (renewed, left);
-                    left++;
-                    Left(one.Row, trouble.Reason);
-                }
-            }
-            finally
-            {
-                opened.ForEach(one => one.Value.Dispose());
-            }
+                WrapOutcome.UnknownKey(var fingerprint) => $"it is wrapped under key {fingerprint}, which was not given",
+                WrapOutcome.Unavailable(var trouble) => trouble.Reason,
+                _ => "it does not open in its row",
+            });
         }
-        return (renewed, left);
+        return new Handed(renewed, page.Count - good.Count, Away: false);
+    }
+
+    private async Task<Handed> Values(IReadOnlyList<SealRow> page, CancellationToken ct)
+    {
+        var opened = new List<(SealRow Row, Secret Value)>();
+        try
+        {
+            foreach (var row in page)
+            {
+                if (await Open(row, ct) is { } value)
+                    opened.Add((row, value));
+            }
+            var left = page.Count - opened.Count;
+            var outcomes = await providers.Values!.SealAll(
+                [.. opened.Select(one => (ValueSealer.Place(one.Row.Owner, one.Row.Part, one.Row.Version), one.Value))], ct);
+            var good = opened.Zip(outcomes).Where(pair => pair.Second is TransitValueOutcome.Sealed)
+                .Select(pair => (pair.First.Row, ((TransitValueOutcome.Sealed)pair.Second).Value)).ToList();
+            var renewed = (int)await Replace(good, ct);
+            foreach (var (one, outcome) in opened.Zip(outcomes))
+            {
+                if (outcome is not TransitValueOutcome.Unavailable(var trouble))
+                    continue;
+                if (trouble.Kind == KeyTroubleKind.Away)
+                    return new Handed(renewed, left, Away: true);
+                left++;
+                Left(one.Row, trouble.Reason);
+            }
+            return new Handed(renewed, left, Away: false);
+        }
+        finally
+        {
+            opened.ForEach(one => one.Value.Dispose());
+        }
     }
 
     /// <summary>With the data key that sealed it for the time being.</summary>
@@ -154,4 +184,8 @@ internal sealed class Renewal(Database database, KeyProviders providers, DataKey
     private void Left(SealRow row, string why) => log.ValueLeft(row.Part.Id, row.Version, why);
 
     private static TransitValue ValueOf(SealRow row) => new(row.Sealed.KeyId ?? "", row.Sealed.KeyVersion, row.Sealed.Text);
+
+    /// <param name="Left">Could not be handed over although the provider is there.</param>
+    /// <param name="Away">It went away again.</param>
+    private readonly record struct Handed(int Renewed, int Left, bool Away);
 }
