@@ -12,7 +12,7 @@ namespace Lockstep.Server.Booking;
 internal sealed record BookedTime(
     BookingId Id, Slot Slot, string? CancelledBy, string Name, string Contact, string Note, string Zone, EventId? Event, Instant CreatedAt)
 {
-    /// <summary>The columns of a SELECT: id, starts_at, ends_at, cancelled_by, visitor_name, visitor_contact, visitor_note, visitor_zone, event_id, created_at.</summary>
+    /// <summary>The columns of a SELECT: id, starts_at, ends_at, cancelled_by, visitor_name, visitor_contact, visitor_note, visitor_zone, event_id, created_at, moved_from, moved_by.</summary>
     public static BookedTime Read(NpgsqlDataReader row) => new(
         new BookingId(row.GetGuid(0)),
         new Slot(row.GetInstant(1), row.GetInstant(2)),
@@ -22,7 +22,17 @@ internal sealed record BookedTime(
         row.GetString(6),
         row.GetString(7),
         row.GetGuidOrNull(8) is { } id ? new EventId(id) : null,
-        row.GetInstant(9));
+        row.GetInstant(9))
+    {
+        MovedFrom = row.GetInstantOrNull(10),
+        MovedBy = row.GetStringOrNull(11),
+    };
+
+    /// <summary>When it began before it was moved last; null while it has its first time.</summary>
+    public Instant? MovedFrom { get; init; }
+
+    /// <summary>"visitor" or "owner"; null while it has its first time.</summary>
+    public string? MovedBy { get; init; }
 
     public bool IsConfirmed => CancelledBy is null;
 

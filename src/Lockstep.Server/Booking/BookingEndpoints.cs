@@ -54,7 +54,7 @@ internal static class BookingEndpoints
         PageHeaders.Set(context.Response);
         if (await PublicProvider.Find(database, slug, ct) is not { TakesBookings: true } provider)
             return NotFound();
-        if (await Refused(context, brake) is { } refused)
+        if (Refused(context, brake, $"/c/{provider.Slug}") is { } refused)
             return refused;
         var form = BookingForm.Read(await context.Request.ReadFormAsync(ct));
         if (form.Start is not { } start)
@@ -125,7 +125,7 @@ internal static class BookingEndpoints
         PageHeaders.Set(context.Response);
         if (await desk.Find(link, Who(context), ct) is not { } mine)
             return NotFound();
-        if (await Refused(context, brake) is { } refused)
+        if (Refused(context, brake, $"/c/booking/{link}") is { } refused)
             return refused;
         var form = BookingForm.Read(await context.Request.ReadFormAsync(ct));
         var view = await Mine(mine, form.Tz, database, context.Request, time, ct);
@@ -144,7 +144,7 @@ internal static class BookingEndpoints
         PageHeaders.Set(context.Response);
         if (await desk.Find(link, Who(context), ct) is not { } mine)
             return NotFound();
-        if (await Refused(context, brake) is { } refused)
+        if (Refused(context, brake, $"/c/booking/{link}") is { } refused)
             return refused;
         await desk.Cancel(desk.As(mine.Owner, Who(context)), mine.Booking, "visitor", ct);
         return new SeeOther($"/c/booking/{link}");
@@ -160,6 +160,7 @@ internal static class BookingEndpoints
         {
             Take = $"/c/booking/{view.Link}/move?",
             Moving = view.When,
+            Back = $"/c/booking/{view.Link}",
         });
     }
 
@@ -190,14 +191,14 @@ internal static class BookingEndpoints
     }
 
     /// <summary>What is not a form of ours, or one too many.</summary>
-    private static Task<ContentHttpResult?> Refused(HttpContext context, BookingBrake brake)
+    private static ContentHttpResult? Refused(HttpContext context, BookingBrake brake, string back)
     {
         if (!context.Request.HasFormContentType || FromElsewhere(context.Request))
-            return Task.FromResult<ContentHttpResult?>(Html(BookingPages.FromElsewhere, 403));
+            return Html(BookingPages.FromElsewhere, 403);
         if (brake.Try(context.Connection.RemoteIpAddress) is not { } wait)
-            return Task.FromResult<ContentHttpResult?>(null);
+            return null;
         context.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-        return Task.FromResult<ContentHttpResult?>(Html(BookingPages.TooFast, 429));
+        return Html(BookingPages.TooFast(back, wait), 429);
     }
 
     /// <summary>No cookie and no session rides along with a form, so another site gains nothing by sending one; it could spend its visitors' addresses, and may not.</summary>

@@ -9,14 +9,14 @@ internal static class BookingRows
 {
     public static Statement One(BookingId id) => new(
         """
-        SELECT b.id, b.starts_at, b.ends_at, b.cancelled_by, b.visitor_name, b.visitor_contact, b.visitor_note, b.visitor_zone, b.event_id, b.created_at
+        SELECT b.id, b.starts_at, b.ends_at, b.cancelled_by, b.visitor_name, b.visitor_contact, b.visitor_note, b.visitor_zone, b.event_id, b.created_at, b.moved_from, b.moved_by
         FROM   lockstep.bookings b
         WHERE  b.id = $1
         """, id.Value);
 
     public static Statement OfForm(UserId owner, Guid formKey) => new(
         """
-        SELECT b.id, b.starts_at, b.ends_at, b.cancelled_by, b.visitor_name, b.visitor_contact, b.visitor_note, b.visitor_zone, b.event_id, b.created_at
+        SELECT b.id, b.starts_at, b.ends_at, b.cancelled_by, b.visitor_name, b.visitor_contact, b.visitor_note, b.visitor_zone, b.event_id, b.created_at, b.moved_from, b.moved_by
         FROM   lockstep.bookings b
         WHERE  b.user_id = $1 AND b.form_key = $2
         """, owner.Value, formKey);
@@ -24,7 +24,7 @@ internal static class BookingRows
     /// <summary>What is ahead of the owner, or was since <paramref name="from"/>, by start; at most <paramref name="limit"/> that come after one.</summary>
     public static Statement List(UserId owner, Instant from, Guid? after, int limit) => new(
         """
-        SELECT b.id, b.starts_at, b.ends_at, b.cancelled_by, b.visitor_name, b.visitor_contact, b.visitor_note, b.visitor_zone, b.event_id, b.created_at
+        SELECT b.id, b.starts_at, b.ends_at, b.cancelled_by, b.visitor_name, b.visitor_contact, b.visitor_note, b.visitor_zone, b.event_id, b.created_at, b.moved_from, b.moved_by
         FROM   lockstep.bookings b
         WHERE  b.user_id = $1 AND b.ends_at > $2
         AND    ($3::uuid IS NULL OR (b.starts_at, b.id) > (SELECT a.starts_at, a.id FROM lockstep.bookings a WHERE a.id = $3))
@@ -54,12 +54,14 @@ internal static class BookingRows
         booking.Id.Value, owner.Value, formKey, booking.Slot.Start, booking.Slot.End,
         booking.Name, booking.Contact, booking.Note, booking.Zone, booking.Event?.Value);
 
-    /// <summary>Gives it another time and event; it holds its time again, whatever the owner did before.</summary>
+    /// <summary>Gives it another time and event, as its visitor asks; it holds its time again, whatever the owner did before.</summary>
     public static Statement Move(BookingId id, Slot slot, EventId? of) => new(
         """
         WITH moved AS (
             UPDATE lockstep.bookings b
-            SET    starts_at = $2, ends_at = $3, holds = true, event_id = $4
+            SET    starts_at = $2, ends_at = $3, holds = true, event_id = $4,
+                   moved_from = CASE WHEN b.starts_at = $2 THEN b.moved_from ELSE b.starts_at END,
+                   moved_by = CASE WHEN b.starts_at = $2 THEN b.moved_by ELSE 'visitor' END
             WHERE  b.id = $1 AND b.status = 'confirmed'
             RETURNING b.id, b.user_id, b.starts_at, b.ends_at),
         audit AS (

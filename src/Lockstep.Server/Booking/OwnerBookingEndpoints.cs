@@ -12,13 +12,16 @@ namespace Lockstep.Server.Booking;
 /// <param name="Status">confirmed or cancelled.</param>
 /// <param name="CancelledBy">visitor or owner; null while it is confirmed.</param>
 /// <param name="Timezone">The visitor's.</param>
+/// <param name="MovedFrom">When it began before it was moved last; null while it has its first time.</param>
+/// <param name="MovedBy">visitor or owner; null while it has its first time.</param>
 /// <param name="EventId">What stands for it in the calendar; null once that calendar was disconnected.</param>
 internal sealed record BookingAnswer(
-    Guid Id, Instant Start, Instant End, string Status, string? CancelledBy, string Name, string Contact, string Note, string Timezone, Guid? EventId, Instant CreatedAt)
+    Guid Id, Instant Start, Instant End, string Status, string? CancelledBy, string Name, string Contact, string Note, string Timezone, Guid? EventId, Instant CreatedAt,
+    Instant? MovedFrom, string? MovedBy)
 {
     public static BookingAnswer Of(BookedTime booking) => new(
         booking.Id.Value, booking.Slot.Start, booking.Slot.End, booking.IsConfirmed ? "confirmed" : "cancelled", booking.CancelledBy,
-        booking.Name, booking.Contact, booking.Note, booking.Zone, booking.Event?.Value, booking.CreatedAt);
+        booking.Name, booking.Contact, booking.Note, booking.Zone, booking.Event?.Value, booking.CreatedAt, booking.MovedFrom, booking.MovedBy);
 }
 
 /// <summary>An owner's bookings, as their owner sees them.</summary>

@@ -33,7 +33,7 @@ internal static class ProviderEndpoints
             return Problems.Invalid(errors.All);
         return await ProviderStore.Write(session, provider, ct) switch
         {
-            ProviderOutcome.SlugTaken => Problems.Conflict("slug_taken", $"The slug '{provider.PublicSlug}' belongs to somebody else. Choose another."),
+            ProviderOutcome.SlugTaken => Problems.Conflict("slug_taken", $"The address '{provider.PublicSlug}' belongs to somebody else. Choose another."),
             ProviderOutcome.HoldsSecret => Problems.Invalid("settings", "A value looks like a password or a key. Settings are not secret: keep it in a credential."),
             _ => TypedResults.Ok(provider),
         };

@@ -19,15 +19,15 @@ internal static partial class ProviderRules
         if (provider.PublicSlug is { } slug)
         {
             errors.Require(Slug().IsMatch(slug), "publicSlug",
-                "A slug has 3 to 63 small letters, digits and hyphens, and neither begins nor ends with a hyphen.");
-            errors.Require(!ReservedSlugs.Contains(slug), "publicSlug", "This word is reserved. Choose another slug.");
+                "An address has 3 to 63 small letters, digits and hyphens, and neither begins nor ends with a hyphen.");
+            errors.Require(!ReservedSlugs.Contains(slug), "publicSlug", "This word is reserved. Choose another address.");
         }
         if (provider.Timezone is { } timezone)
             CheckZone(timezone, "timezone", errors);
         var settings = provider.Settings ?? new();
         if (provider.IsPublic)
         {
-            errors.Require(provider.PublicSlug is not null, "publicSlug", "A public page needs an address: choose a slug.");
+            errors.Require(provider.PublicSlug is not null, "publicSlug", "A public page needs an address: choose one, such as your name.");
             errors.Require(settings.WorkingHours is not null, "settings.workingHours", "A public page needs working hours: set days, start and end.");
         }
         if (settings.Profile is { } profile)

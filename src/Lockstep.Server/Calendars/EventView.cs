@@ -6,6 +6,7 @@ namespace Lockstep.Server.Calendars;
 
 /// <summary>An event, or with <c>expand</c> one of its occurrences, in an answer.</summary>
 /// <param name="Etag">Send it back as <c>If-Match</c> so that nobody's change is overwritten unseen.</param>
+/// <param name="CalendarId">Null: it is in no calendar and kept here alone, on no calendar server, until a PATCH puts it into one.</param>
 /// <param name="End">Exclusive.</param>
 /// <param name="Floating">Its times have no zone: they are on the clock of whoever reads.</param>
 /// <param name="Recurrence">The RRULE, RDATE and EXDATE lines; empty for an event that happens once.</param>

@@ -29,7 +29,7 @@ internal static class ConsoleServices
     {
         services.Configure<AuthenticationOptions>(options => options.AddScheme<ConsoleAuthentication>(ConsoleAuthentication.SchemeName, null));
         return services.AddTransient<ConsoleAuthentication>().AddSingleton<ConsoleSessions>().AddSingleton<ConsoleDoors>().AddSingleton<ConsoleRenderer>()
-            .AddSingleton<PendingAccounts>().AddSingleton<SystemDoors>().AddSingleton<HandOffs>().AddSingleton<EmbedDoors>();
+            .AddSingleton<PendingAccounts>().AddSingleton<SystemDoors>().AddSingleton<HandOffs>().AddSingleton<ConnectDoors>().AddSingleton<EmbedDoors>();
     }
 
     public static void MapConsole(this IEndpointRouteBuilder routes)

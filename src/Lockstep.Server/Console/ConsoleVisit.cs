@@ -30,15 +30,9 @@ internal sealed record ConsoleVisit(HttpContext Context, ConsoleSession SignedIn
 
     public Task<IResult> Failed(Refusal refusal) => refusal.Status == 404 ? NotFound() : Page<MessagePage>("", Message.Of(refusal), refusal);
 
-    /// <summary>What an endpoint of the API answered.</summary>
-    /// <returns>Both null for an answer without a body.</returns>
+    /// <inheritdoc cref="Refusal.Read{T}"/>
     public (T? Value, Refusal? Refusal) Read<T>(INestedHttpResult answer)
-        where T : class => answer.Result switch
-        {
-            ProblemHttpResult problem => (null, Refusal.Of(problem, Context)),
-            IValueHttpResult { Value: T value } => (value, null),
-            _ => (null, null),
-        };
+        where T : class => Refusal.Read<T>(answer, Context);
 
     public Refusal? Refused(INestedHttpResult answer) => answer.Result is ProblemHttpResult problem ? Refusal.Of(problem, Context) : null;
 

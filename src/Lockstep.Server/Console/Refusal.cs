@@ -19,6 +19,16 @@ public sealed record Refusal(int Status, string Code, string Detail, IReadOnlyDi
         problem.ProblemDetails.Extensions.TryGetValue("errors", out var errors) && errors is IReadOnlyDictionary<string, string[]> byField ? byField : None,
         IdOf(context));
 
+    /// <summary>What an endpoint of the API answered.</summary>
+    /// <returns>Both null for an answer without a body.</returns>
+    internal static (T? Value, Refusal? Refusal) Read<T>(INestedHttpResult answer, HttpContext context)
+        where T : class => answer.Result switch
+        {
+            ProblemHttpResult problem => (null, Of(problem, context)),
+            IValueHttpResult { Value: T value } => (value, null),
+            _ => (null, null),
+        };
+
     internal static Refusal Of(int status, string code, string detail, HttpContext context) => new(status, code, detail, None, IdOf(context));
 
     internal static string IdOf(HttpContext context) => System.Diagnostics.Activity.Current?.Id ?? context.TraceIdentifier;

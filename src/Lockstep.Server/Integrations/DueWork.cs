@@ -89,6 +89,14 @@ internal sealed class DueWork(Database database, string node)
         row => new HostTrouble(row.GetString(0), row.GetString(1), row.GetInt64(2), row.GetInstantOrNull(3)),
         ct);
 
+    /// <summary>On how many integrations each process works now.</summary>
+    /// <returns>By host and process id, as <c>HOST, process ID</c>.</returns>
+    public async Task<IReadOnlyDictionary<string, long>> Held(CancellationToken ct) => (await session.Query(
+        new Statement("SELECT l.node, l.held FROM lockstep.node_leases() l"),
+        row => (Node: row.GetString(0).Split(':'), Held: row.GetInt64(1)), ct))
+        .Where(one => one.Node.Length == 3)
+        .GroupBy(one => $"{one.Node[0]}, process {one.Node[1]}").ToDictionary(node => node.Key, node => node.Sum(one => one.Held));
+
     /// <summary>Makes due what has edits of its own to write: they need not wait for their turn.</summary>
     /// <param name="delay">How long an edit waits for others.</param>
     public Task Hasten(TimeSpan delay, CancellationToken ct) => session.Query(

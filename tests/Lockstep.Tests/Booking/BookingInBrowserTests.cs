@@ -72,7 +72,7 @@ public sealed class BookingInBrowserTests(LockstepApp app, Browser browser) : IC
         await page.Locator(".slots a").Last.ClickAsync();
         await visit.SeeAsync($"move-confirm-{look}", script);
         await page.GetByRole(AriaRole.Button, new() { Name = "Move my booking" }).ClickAsync();
-        await Assertions.Expect(page.Locator("h2")).ToHaveTextAsync("It is booked");
+        await Assertions.Expect(page.Locator("h2")).ToHaveTextAsync("It is moved");
 
         await page.GetByText("Cancel this booking").ClickAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Yes, cancel it" }).ClickAsync();

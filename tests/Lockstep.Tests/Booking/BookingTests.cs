@@ -121,12 +121,19 @@ public sealed class BookingTests(LockstepApp app) : IClassFixture<LockstepApp>, 
         var link = await visitor.BookAsync("mover", BookingVisitor.At(monday, "09:00"));
         await visitor.BookAsync("mover", BookingVisitor.At(monday, "10:00"), contact: "+971 50 123 4567");
 
-        (await visitor.PageAsync($"{link}/move?day={monday.Text()}")).QuerySelector<IHtmlAnchorElement>(".slots a")!.GetAttribute("href")
+        var choice = await visitor.PageAsync($"{link}/move?day={monday.Text()}");
+        choice.QuerySelector(".how a")!.GetAttribute("href").ShouldBe(link);
+        choice.QuerySelector<IHtmlAnchorElement>(".slots a")!.GetAttribute("href")
             .ShouldBe($"{link}/move?at={BookingVisitor.At(monday, "09:30")}&tz=Asia%2FDubai");
         (await visitor.PageAsync($"{link}/move?at={BookingVisitor.At(monday, "11:00")}")).QuerySelector("h2")!.TextContent.ShouldBe("Take this time instead?");
         (await visitor.SendAsync($"{link}/move", new Dictionary<string, string> { ["at"] = BookingVisitor.At(monday, "11:00") })).Headers.Location!.ToString().ShouldBe(link);
         (await app.Anonymous().TimesAsync("mover", monday)).ShouldBe(["09:00", "09:30", "10:30", "11:30"]);
-        (await visitor.PageAsync(link)).QuerySelector(".when")!.TextContent.ShouldContain("11:00 to 11:30");
+        var moved = await visitor.PageAsync(link);
+        moved.QuerySelector("h2")!.TextContent.ShouldBe("It is moved");
+        moved.QuerySelector(".when")!.TextContent.ShouldContain("11:00 to 11:30");
+        moved.QuerySelector(".when + p")!.TextContent.ShouldContain("09:00, Dubai time. That time is free for others again.");
+        var known = (await owner.GetAsync("/v1/bookings").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Single(one => one!["movedBy"] is not null)!;
+        (known.Text("movedBy"), known.Text("movedFrom")).ShouldBe(("visitor", BookingVisitor.At(monday, "09:00")));
 
         var refused = await BookingVisitor.ReadAsync(
             await visitor.SendAsync($"{link}/move", new Dictionary<string, string> { ["at"] = BookingVisitor.At(monday, "10:00") }), HttpStatusCode.Conflict);
@@ -147,7 +154,11 @@ public sealed class BookingTests(LockstepApp app) : IClassFixture<LockstepApp>, 
         var items = (await owner.GetAsync("/v1/bookings").ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray();
         await owner.SendRawAsync(HttpMethod.Patch, $"/v1/events/{items[0]!.Id("eventId")}",
             $$$"""{"start":{"dateTime":"{{{monday.Text()}}}T11:00:00","timeZone":"Asia/Dubai"},"end":{"dateTime":"{{{monday.Text()}}}T11:30:00","timeZone":"Asia/Dubai"}}""").ShouldBeAsync(HttpStatusCode.OK);
-        (await visitor.PageAsync(link)).QuerySelector(".when")!.TextContent.ShouldContain("11:00 to 11:30");
+        var moved = await visitor.PageAsync(link);
+        moved.QuerySelector("h2")!.TextContent.ShouldBe("Your time has changed");
+        moved.QuerySelector(".when")!.TextContent.ShouldContain("11:00 to 11:30");
+        moved.QuerySelector(".when + p")!.TextContent.ShouldContain("09:00, Dubai time. If the new time does not suit you, choose another or cancel.");
+        (await visitor.PageAsync(other)).QuerySelector("h2")!.TextContent.ShouldBe("It is booked");
         (await app.Anonymous().TimesAsync("host", monday)).ShouldBe(["09:00", "09:30", "10:00", "10:30", "11:30"]);
 
         (await owner.DeleteAsync($"/v1/events/{items[0]!.Id("eventId")}")).IsSuccessStatusCode.ShouldBeTrue();

@@ -45,6 +45,19 @@ public sealed class ProviderTests(LockstepApp app) : IClassFixture<LockstepApp>
         await app.As("first").PutAsJsonAsync("/v1/provider", Provider.Public("wanted")).ShouldBeAsync(HttpStatusCode.OK);
     }
 
+    [Fact]
+    public async Task What_is_wrong_with_an_address_is_said_in_the_words_of_the_page()
+    {
+        foreach (var body in new[] { """{"isPublic":true}""", """{"publicSlug":"-edge"}""", """{"publicSlug":"admin"}""" })
+        {
+            using var answer = await app.As("worded").SendRawAsync(HttpMethod.Put, "/v1/provider", body);
+            var said = (await answer.Content.ReadAsStringAsync());
+            answer.StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+            said.ShouldContain("address");
+            said.ShouldNotContain("slug ", Case.Insensitive);
+        }
+    }
+
     [Theory]
     [InlineData("""{"isPublic":true,"settings":{"workingHours":{"days":[1],"start":"09:00","end":"10:00"}}}""", "publicSlug")]
     [InlineData("""{"isPublic":true,"publicSlug":"no-hours"}""", "settings.workingHours")]

@@ -2,13 +2,10 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Lockstep.Server.Integrations.Connecting;
-using Lockstep.Tests.Booking;
 using Lockstep.Tests.Calendaring.Caldav;
 using Lockstep.Tests.Integrations;
 using Lockstep.Tests.Support;
 using Microsoft.Playwright;
-using Npgsql;
-using Shouldly;
 using Xunit;
 
 namespace Lockstep.Tests.ConsolePages;
@@ -18,8 +15,6 @@ namespace Lockstep.Tests.ConsolePages;
 public sealed class EveryConnectPageTests(SyncedApp synced, Browser browser) : IClassFixture<SyncedApp>
 {
     private const string Product = "https://app.example.com/settings";
-
-    private CancellationToken Ct { get; } = TestContext.Current.CancellationToken;
 
     [Theory]
     [InlineData(390)]
@@ -31,27 +26,15 @@ public sealed class EveryConnectPageTests(SyncedApp synced, Browser browser) : I
             synced.App.Connect = new ConnectOptions { Return = ReturnAddresses.Parse("https://app.example.com", []), Attempts = 6, Most = 100 };
             await synced.App.RestartAsync();
         }
-        var calendar = $"linked{width}";
-        await synced.Alice.MakeCalendarAsync(calendar, Ct, "Work");
-        for (var i = 0; i < 12; i++)
-            await synced.Alice.PutAsync($"{calendar}/{i}.ics", DavProbe.Event($"{calendar}-{i}", $"Meeting {i}", $"{Provider.Monday.PlusDays(i):yyyyMMdd}T060000Z", $"{Provider.Monday.PlusDays(i):yyyyMMdd}T070000Z"), Ct);
-        await using var visit = await browser.OpenAsync(new BrowserNewContextOptions
+        var (calendar, user) = ($"linked{width}", await SeenAsync($"linker{width}"));
+        await synced.Alice.MakeWorkAsync(calendar);
+        await new PageTour(synced.App, browser, "connect-pages", Product: "app.example.com").WalkAsync(width, async look =>
         {
-            ViewportSize = new ViewportSize { Width = width, Height = width < 900 ? 844 : 800 },
-            Locale = "en-GB",
+            await AccountAsync(look, user, calendar);
+            await FormsAsync(look, user);
+            await FirstSyncsAsync(look, user);
+            await EndsAsync(look, user);
         });
-        await visit.Page.RouteAsync("https://app.example.com/**", route => route.FulfillAsync(new() { ContentType = "text/html", Body = "<title>The product</title>" }));
-        var look = new PageInspector(visit, synced.App.Url, width, "connect-pages") { Product = "app.example.com" };
-        var user = await SeenAsync($"linker{width}");
-
-        await AccountAsync(look, user, calendar);
-        await FormsAsync(look, user);
-        await FirstSyncsAsync(look, user);
-        await EndsAsync(look, user);
-
-        look.AtTheEnd();
-        TestContext.Current.TestOutputHelper!.WriteLine($"{look.Pages} pages at {width} pixels in light and dark; the heaviest {look.Heaviest.Name} with {look.Heaviest.Bytes} bytes");
-        look.Faults.ShouldBeEmpty();
     }
 
     private async Task AccountAsync(PageInspector look, Guid user, string calendar)
@@ -143,19 +126,19 @@ public sealed class EveryConnectPageTests(SyncedApp synced, Browser browser) : I
     {
         await look.AtAsync($"/connect/{ConnectLink.New()}", "unknown");
         var late = await LinkAsync(user);
-        await CommandAsync("UPDATE lockstep.connect_sessions SET expires_at = now() - interval '1 second' WHERE outcome IS NULL AND key_hash IS NULL");
+        await synced.App.CommandAsync("UPDATE lockstep.connect_sessions SET expires_at = now() - interval '1 second' WHERE outcome IS NULL AND key_hash IS NULL");
         await look.AtAsync(late, "expired");
         var used = await LinkAsync(user);
         await look.Page.GotoAsync(new Uri(synced.App.Url, used).ToString());
         await look.PressAsync("iCloud caldav.icloud.com");
-        await CommandAsync("UPDATE lockstep.connect_sessions SET outcome = 'cancelled', finished_at = now() WHERE outcome IS NULL AND key_hash IS NOT NULL");
+        await synced.App.CommandAsync("UPDATE lockstep.connect_sessions SET outcome = 'cancelled', finished_at = now() WHERE outcome IS NULL AND key_hash IS NOT NULL");
         await look.PressAsync("Choose something else");
         await look.HereAsync("done-before");
         await look.AtAsync(used, "opened-before");
-        await CommandAsync("UPDATE lockstep.connect_sessions SET finished_at = now() - interval '2 hours' WHERE watch_hash IS NOT NULL");
+        await synced.App.CommandAsync("UPDATE lockstep.connect_sessions SET finished_at = now() - interval '2 hours' WHERE watch_hash IS NOT NULL");
         var open = await LinkAsync(user);
         await look.Page.GotoAsync(new Uri(synced.App.Url, open).ToString());
-        await CommandAsync("REVOKE EXECUTE ON FUNCTION lockstep.use_connect_session(bytea, bytea, interval) FROM lockstep_service");
+        await synced.App.CommandAsync("REVOKE EXECUTE ON FUNCTION lockstep.use_connect_session(bytea, bytea, interval) FROM lockstep_service");
         try
         {
             await look.PressAsync("iCloud caldav.icloud.com");
@@ -163,7 +146,7 @@ public sealed class EveryConnectPageTests(SyncedApp synced, Browser browser) : I
         }
         finally
         {
-            await CommandAsync("GRANT EXECUTE ON FUNCTION lockstep.use_connect_session(bytea, bytea, interval) TO lockstep_service");
+            await synced.App.CommandAsync("GRANT EXECUTE ON FUNCTION lockstep.use_connect_session(bytea, bytea, interval) TO lockstep_service");
         }
     }
 
@@ -180,14 +163,5 @@ public sealed class EveryConnectPageTests(SyncedApp synced, Browser browser) : I
     {
         JsonNode made = await synced.App.AsService().PostAsync("/v1/connect-sessions", new { userId = user, integrationTypes = types.Length == 0 ? null : types, returnUrl = Product, state = "7" }).ShouldBeAsync(HttpStatusCode.Created);
         return new Uri(made.Text("url")).AbsolutePath;
-    }
-
-    private async Task CommandAsync(string sql)
-    {
-        await using var connection = await synced.App.ConnectAsync();
-#pragma warning disable CA2100 // Written in this test.
-        await using var command = new NpgsqlCommand(sql, connection);
-#pragma warning restore CA2100
-        await command.ExecuteNonQueryAsync(Ct);
     }
 }

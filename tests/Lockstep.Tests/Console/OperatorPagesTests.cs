@@ -22,10 +22,16 @@ public sealed class OperatorPagesTests(LockstepApp app) : IClassFixture<Lockstep
             INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, config, status, last_sync_error_code, next_sync_at)
             VALUES (gen_random_uuid(), $1, 'caldav', 'Mine', 'me', '{"url": "https://dav.example.net/me/", "username": "me", "calendarPath": "", "selectedCalendarIds": []}', 'error', 'unreachable', now() + interval '1 day') RETURNING id
             """, app.UserId("sealer"));
+        // Another node works on one, as its lease says.
+        await app.ScalarAsync<Guid>("UPDATE lockstep.integrations SET lease_owner = 'other:7:0190', lease_until = now() + interval '5 minutes' WHERE user_id = $1 RETURNING id", app.UserId("sealer"));
+        await app.ScalarAsync<Guid>("INSERT INTO lockstep.nodes (id, name, version, started_at, seen_at) VALUES (gen_random_uuid(), 'other, process 7', '0.1.1', now(), now()) RETURNING id");
         using var visitor = await ConsoleVisitor.SignInAsync(app, "ops", "service_role");
-        var page = await UntilAsync(visitor, "/console/system", one => one.QuerySelectorAll("[aria-labelledby=nodes] li").Length == 2);
-        page.QuerySelector("#nodes")!.TextContent.ShouldBe("1 node");
-        page.QuerySelectorAll("[aria-labelledby=nodes] .chip").Select(chip => chip.TextContent).ShouldBe(["There", "Silent"]);
+        var page = await UntilAsync(visitor, "/console/system", one => one.QuerySelectorAll("[aria-labelledby=nodes] li").Length == 3);
+        page.QuerySelector("#nodes")!.TextContent.ShouldBe("2 nodes");
+        var other = page.QuerySelectorAll("[aria-labelledby=nodes] li").Single(node => node.TextContent.Contains("other, process 7", StringComparison.Ordinal)).TextContent;
+        other.ShouldContain("version 0.1.1");
+        other.ShouldContain("syncs 1 connection at this moment");
+        page.QuerySelectorAll("[aria-labelledby=nodes] .chip").Select(chip => chip.TextContent).ShouldBe(["There", "There", "Silent"]);
         page.QuerySelectorAll("rect.badbar").Length.ShouldBe(1);
         page.Body!.TextContent.ShouldContain("4 minutes at most");
         page.Body!.TextContent.ShouldContain("dav.example.net");

@@ -9,9 +9,18 @@ internal static class BookingPages
         "Nothing was done",
         "This form was sent from another site. Open the page itself and choose a time there.");
 
-    public static readonly Html TooFast = Plain(
-        "Too many at once",
-        "More forms came from your network than a person sends. Nothing was done with this one; wait some minutes, go back and send it again.");
+    /// <param name="back">The address of the page that the form was on.</param>
+    public static Html TooFast(string back, TimeSpan wait)
+    {
+        var minutes = Math.Max(1, (int)Math.Ceiling(wait.TotalMinutes));
+        return PageFrame.Draw("Too many at once", "", Html.Of($"""
+            <main class="card lost">
+            <h1>Too many at once</h1>
+            <p>More forms came from your network than a person sends, so nothing was done with this one. Wait {minutes} {(minutes == 1 ? "minute" : "minutes")}, then send it again.</p>
+            <p class="actions"><a href="{back}">Back to the page</a></p>
+            </main>
+            """));
+    }
 
     /// <param name="request">For whoever looks into it.</param>
     public static string Trouble(string heading, string words, string request) => PageFrame.Draw(heading, "", Html.Of($"""
@@ -72,10 +81,11 @@ internal static class BookingPages
             {Again(view)}
             """)),
         { CanChange: false } => Draw(view, "This was your time", Html.Of($"{When(view.When)}{Again(view)}")),
-        _ => Draw(view, "It is booked", Html.Of($"""
+        _ => Draw(view, view.Booking.MovedBy switch { null => "It is booked", "visitor" => "It is moved", _ => "Your time has changed" }, Html.Of($"""
             {When(view.When)}
+            {Moved(view)}
             <p>{view.Name} has you down as {view.Booking.Name}, {view.Booking.Contact}.</p>
-            <p class="actions"><a class="button" href="/c/booking/{view.Link}/event.ics" download="appointment.ics">Add to your calendar</a></p>
+            <p class="actions"><a class="button" href="/c/booking/{view.Link}/event.ics" download="appointment.ics">{(view.Booking.MovedFrom is null ? "Add to your calendar" : "Put the new time into your calendar")}</a></p>
             <p class="keep">Keep the address of this page: with it, and only with it, you can change or cancel. The calendar file holds it too.</p>
             {(view.Provider is { TakesBookings: true } ? Html.Of($"""<p><a href="/c/booking/{view.Link}/move?tz={Uri.EscapeDataString(view.Zone.Id)}">Choose another time</a></p>""") : Html.Nothing)}
             <details class="cancel">
@@ -88,7 +98,7 @@ internal static class BookingPages
 
     public static Html ConfirmMove(MyBookingView view, Slot slot) => Draw(view, "Take this time instead?", Html.Of($"""
         {When(view.Words(slot))}
-        <p>Until then yours is {view.When.Date}, {view.When.Time}. It is given back in the same moment.</p>
+        <p>You keep {view.When.Date}, {view.When.Time}, until you press the button; then it is free for others.</p>
         <form method="post" action="/c/booking/{view.Link}/move">
         <input type="hidden" name="tz" value="{view.Zone.Id}">
         <p class="actions"><button name="at" value="{BookingForm.Write(slot.Start)}">Move my booking</button> <a href="/c/booking/{view.Link}">Keep the old time</a></p>
@@ -106,6 +116,13 @@ internal static class BookingPages
             """))}
         <p class="actions"><a href="/c/booking/{view.Link}/move?tz={Uri.EscapeDataString(view.Zone.Id)}">See all times</a> <a href="/c/booking/{view.Link}">Keep the old time</a></p>
         """));
+
+    private static Html Moved(MyBookingView view) => view.Booking switch
+    {
+        { MovedFrom: { } from, MovedBy: "owner" } => Html.Of($"<p>{view.Name} moved it. Before, it was {view.When.Begin(from)}. If the new time does not suit you, choose another or cancel.</p>"),
+        { MovedFrom: { } from } => Html.Of($"<p>Before, it was {view.When.Begin(from)}. That time is free for others again.</p>"),
+        _ => Html.Nothing,
+    };
 
     private static Html Again(MyBookingView view) => view.Provider is { TakesBookings: true } again
         ? Html.Of($"""<p class="actions"><a class="button" href="/c/{again.Slug}?tz={Uri.EscapeDataString(view.Zone.Id)}">Book another time</a></p>""")
@@ -140,10 +157,10 @@ internal static class BookingPages
         ? Html.Of($"""<p class="small">Rather talk first? <a href="{WhatsappMessage.Link(phone, view.Provider.Settings.Whatsapp?.MessageTemplate, view.When.Date, view.When.Time.Replace('\u00a0', ' '))}" rel="nofollow noreferrer">Ask on WhatsApp</a></p>""")
         : Html.Nothing;
 
-    private static Html Draw(BookingView view, string title, Html inside) => Draw(PageHead.Who(view.Provider, ""), $"{title} - {view.Provider.Name}", title, inside);
+    private static Html Draw(BookingView view, string title, Html inside) => Draw(PageHead.Who(view.Provider, Html.Nothing), $"{title} - {view.Provider.Name}", title, inside);
 
     private static Html Draw(MyBookingView view, string title, Html inside) => Draw(
-        view.Provider is { } provider ? PageHead.Who(provider, "") : PageHead.Who(view.Name, ""), $"{title} - {view.Name}", title, inside);
+        view.Provider is { } provider ? PageHead.Who(provider, Html.Nothing, "Your time with") : PageHead.Who(view.Name), $"{title} - {view.Name}", title, inside);
 
     private static Html Draw(Html who, string title, string heading, Html inside) => PageFrame.Draw(title, "", Html.Of($"""
         <main class="card still">

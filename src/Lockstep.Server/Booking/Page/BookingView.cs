@@ -46,6 +46,9 @@ internal sealed record SlotWords(Slot Slot, DateTimeZone Zone, DateTimeZone Owne
         ? null
         : $"{Locale.Time(Slot.Start.InZone(OwnerZone).TimeOfDay)} on {Locale.Day(Slot.Start.InZone(OwnerZone).Date)}, {ZoneNames.Words(OwnerZone)}";
 
+    /// <summary>Tuesday 24 November 2026, 09:00, Berlin time.</summary>
+    public string Begin(Instant at) => $"{Locale.LongDate(at.InZone(Zone).Date)}, {Locale.Time(at.InZone(Zone).TimeOfDay)}, {ZoneNames.Words(Zone)}";
+
     /// <summary>Tue 24 Nov, 09:00.</summary>
     public string Short => $"{Locale.ShortDay(Slot.Start.InZone(Zone).Date)}, {Locale.Time(Slot.Start.InZone(Zone).TimeOfDay)}";
 

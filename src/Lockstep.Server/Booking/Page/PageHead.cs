@@ -4,10 +4,11 @@ namespace Lockstep.Server.Booking.Page;
 internal static class PageHead
 {
     /// <param name="how">What to do here, in a sentence or two; may be empty.</param>
-    public static Html Who(PublicProvider provider, string how) => Html.Of($"""
+    /// <param name="what">Before the name.</param>
+    public static Html Who(PublicProvider provider, Html how, string what = "Book a time with") => Html.Of($"""
         <header class="who">
         <div class="mark" aria-hidden="true">{Initials(provider.Name)}</div>
-        <h1><span>Book a time with</span> {provider.Name}</h1>
+        <h1><span>{what}</span> {provider.Name}</h1>
         {(provider.Settings.Profile?.About is { Length: > 0 } about ? Html.Of($"""<p class="about">{about}</p>""") : Html.Nothing)}
         <ul class="facts">
         <li>{(int)provider.Rules.Length.TotalMinutes} minutes</li>
@@ -18,11 +19,10 @@ internal static class PageHead
         """);
 
     /// <summary>Of somebody who does not show the page any more.</summary>
-    public static Html Who(string name, string how) => Html.Of($"""
+    public static Html Who(string name) => Html.Of($"""
         <header class="who">
         <div class="mark" aria-hidden="true">{Initials(name)}</div>
         <h1><span>A time with</span> {name}</h1>
-        <p class="how">{how}</p>
         </header>
         """);
 

@@ -26,6 +26,9 @@ internal sealed record PageView(
     /// <summary>The booking that is to have another time; null when there is none yet.</summary>
     public SlotWords? Moving { get; init; }
 
+    /// <summary>The address of that booking; "" when there is none yet.</summary>
+    public string Back { get; init; } = "";
+
     public static PageView Of(PublicProvider provider, OpenTimes open, PageQuery query, VisitorLocale locale)
     {
         var zone = query.Zone ?? provider.Hours.Zone;

@@ -10,18 +10,18 @@ internal static class PublicPage
         view.Zone.Id,
         Html.Of($"""
             <main class="card{(view.Days.Count == 0 ? " still" : "")}">
-            {PageHead.Who(view.Provider, How(view))}
+            {PageHead.Who(view.Provider, How(view), view.Moving is null ? "Book a time with" : "Your time with")}
             {(view.Open.Unconfirmed ? Unconfirmed(view) : view.Days.Count == 0 ? NothingFree(view) : Choice(view))}
             </main>
             """));
 
-    private static string How(PageView view) => view switch
+    private static Html How(PageView view) => view switch
     {
-        { Open.Unconfirmed: true } => "",
-        { Moving: { } now } => $"Pick another time. Until you have one, yours is {now.Date}, {now.Time}.",
-        { Take: not null } => "Pick a time and say who you are. It is yours at once.",
-        { Provider.WhatsappNumber: null } => $"These times are free. To take one, write to {view.Provider.Name} as you usually do.",
-        _ => $"Pick a time and WhatsApp opens with a message to send. The time is yours once {view.Provider.Name} answers.",
+        { Moving: { } now } => Html.Of($"""Pick another time. Until you confirm one, you keep {now.Date}, {now.Time}. <a href="{view.Back}">Keep that time</a>"""),
+        { Open.Unconfirmed: true } => Html.Nothing,
+        { Take: not null } => Html.Of($"Pick a time and say who you are. It is yours at once."),
+        { Provider.WhatsappNumber: null } => Html.Of($"These times are free. To take one, write to {view.Provider.Name} as you usually do."),
+        _ => Html.Of($"Pick a time and WhatsApp opens with a message to send. The time is yours once {view.Provider.Name} answers."),
     };
 
     private static Html Choice(PageView view) => Html.Of($"""

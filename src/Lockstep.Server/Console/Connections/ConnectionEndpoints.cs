@@ -67,9 +67,11 @@ internal static class ConnectionEndpoints
         Guid id, ConsoleVisit visit, ConsoleForm form, IntegrationStore store, SqlVault sqlVault, AccountUrls addresses, CancellationToken ct)
     {
         if (form.Secret("password") is not { } secret)
-            return await Draw(id, visit, store, Refusal.Of(422, "invalid_request", "The password was empty. Nothing was changed.", visit.Context), ct);
+            return await Draw(id, visit, store, Refusal.Of(422, "invalid_request", "Nothing was typed, so nothing was changed.", visit.Context), ct);
         var answer = await IntegrationEndpoints.Update(id, new UpdateIntegrationRequest(Secret: secret), visit.Session, store, sqlVault, addresses, ct);
-        return visit.Refused(answer) is { } refusal ? await Draw(id, visit, store, refusal, ct) : Back(id, "password-changed");
+        return visit.Read<IntegrationView>(answer) is (null, { } refusal)
+            ? await Draw(id, visit, store, refusal, ct)
+            : Back(id, visit.Read<IntegrationView>(answer).Value is { } changed && IntegrationTypes.Find(changed.IntegrationType) is { Syncs: false } ? "kept-anew" : "password-changed");
     }
 
     private static async Task<IResult> Confirm(Guid id, ConsoleVisit visit, ConsoleForm form, IntegrationStore store, CancellationToken ct)

@@ -1,8 +1,6 @@
 using Lockstep.Server.Console.Connections;
 using Lockstep.Server.Integrations;
-using Lockstep.Server.Integrations.Caldav;
 using Lockstep.Server.Integrations.Connecting;
-using Lockstep.Server.Integrations.Feed;
 using Lockstep.Server.Tenancy;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -62,81 +60,57 @@ internal static class EmbedEndpoints
     private static Task<IResult> Account(HttpContext context, ConsoleForm form, CancellationToken ct) => With(context, form, visit =>
         Choice(visit, form) is { } choice ? Ask(visit, choice) : Offer(visit), ct);
 
-    private static Task<IResult> Find(
-        HttpContext context, ConsoleForm form, ConnectSessions sessions, AccountUrls addresses, CaldavClients clients, PendingAccounts pending, CancellationToken ct) => With(context, form, async visit =>
+    private static Task<IResult> Find(HttpContext context, ConsoleForm form, EmbedDoors doors, PendingAccounts pending, CancellationToken ct) => With(context, form, async visit =>
     {
         if (Choice(visit, form) is not { SignsIn: true } choice)
             return await Offer(visit);
         var account = new AccountView(choice.Preset, form["url"], form["username"]);
         // Before anything is sent: nobody guesses passwords with a link.
-        if (!await sessions.Try(visit.Link.Id, visit.Caller, ct))
+        if (!await doors.Sessions.Try(visit.Link.Id, visit.Caller, ct))
             return visit.Leave("failed", failure: "too_many_attempts");
-        var (found, refusal) = visit.Read<DiscoverAnswer>(await DiscoveryEndpoints.Discover(
-            new DiscoverRequest(account.AsksForAddress ? account.Url : choice.Preset!.Url, account.Username, form.Secret("password")), addresses, clients, context.Response, ct));
+        var (found, refusal) = await Connections.Connecting.Find(context, account, form.Secret("password"), doors.Connect, ct);
         if (found is null || form.Secret("password") is not { } password)
             return await visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, account), refusal);
-        var usable = found.Calendars.Where(calendar => calendar.Components.Count == 0 || calendar.Components.Contains("VEVENT")).ToList();
-        if (usable.Count == 0)
-        {
-            password.Dispose();
-            return await visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, account), Refusal.Of(
-                422, "no_calendars", "Signing in worked, but this account has no calendar for events. Make one there, in its own calendar app, and try again.", context));
-        }
-        var id = pending.Keep(visit.Link.Id, choice.Id, found.Url, account.Username, password, found with { Calendars = usable });
-        return await visit.Page<EmbedCalendarsPage>(new EmbedCalendars(
-            visit.Pass, choice, Connections.ConnectEndpoints.Choice(id.ToString(), choice.Preset, account.Username, usable)));
+        var id = pending.Keep(visit.Link.Id, choice.Id, found.Url, account.Username, password, found);
+        return await visit.Page<EmbedCalendarsPage>(new EmbedCalendars(visit.Pass, choice, ChooseView.Of(id.ToString(), choice, account.Username, found.Calendars)));
     }, ct);
 
     private static Task<IResult> Finish(HttpContext context, ConsoleForm form, EmbedDoors doors, PendingAccounts pending, CancellationToken ct) => With(context, form, async visit =>
     {
         if (Choice(visit, form) is not { SignsIn: true } choice)
             return await Offer(visit);
-        if (pending.Find(visit.Link.Id, form["account"]) is not { } account)
-        {
-            return await visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, Empty(choice) with { Username = form["username"] }), Refusal.Of(
-                409, "wizard_expired", "This took longer than ten minutes, and the password was not kept. Type it once more.", context));
-        }
-        var (write, read) = (form["write"], form.All("read").ToHashSet(StringComparer.Ordinal));
+        if (pending.Find(visit.Link.Id, form["account"]) is not { } account || account.Provider != choice.Id)
+            return await visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, new AccountView(choice.Preset, "", form["username"])), Connections.Connecting.TooLate(context));
+        var view = ChooseView.Of(form["account"], choice, account.Username, account.Found.Calendars).Chosen(form);
         var (done, refusal) = await EmbedConnecting.Run(
-            visit,
-            new CreateIntegrationRequest(choice.Type.Type, null, visit.Link.Workspace?.Value, new ConfigRequest(account.Url, account.Username, write, [.. read.Where(href => href != write)])),
-            () => Connections.ConnectEndpoints.Copy(account.Password), doors, ct);
-        if (done is not null)
-        {
-            pending.Remove(form["account"]);
-            return done;
-        }
-        var view = Connections.ConnectEndpoints.Choice(form["account"], choice.Preset, account.Username, account.Found.Calendars) with { Write = write, Read = read };
-        return await visit.Page<EmbedCalendarsPage>(new EmbedCalendars(visit.Pass, choice, view), refusal);
+            visit, new CreateIntegrationRequest(choice.Type.Type, null, visit.Link.Workspace?.Value, view.Config(account.Url)),
+            () => Connections.Connecting.Copy(account.Password), doors, ct);
+        if (done is null)
+            return await visit.Page<EmbedCalendarsPage>(new EmbedCalendars(visit.Pass, choice, view), refusal);
+        pending.Remove(form["account"]);
+        return done;
     }, ct);
 
     /// <summary>Of what is connected by one form: the address of a calendar, or a key.</summary>
-    private static Task<IResult> Store(HttpContext context, ConsoleForm form, FeedClient feeds, EmbedDoors doors, CancellationToken ct) => With(context, form, async visit =>
+    private static Task<IResult> Store(HttpContext context, ConsoleForm form, EmbedDoors doors, CancellationToken ct) => With(context, form, async visit =>
     {
         if (Choice(visit, form) is not { SignsIn: false } choice)
             return await Offer(visit);
-        var view = new EmbedFields(visit.Pass, choice, choice.Fields.Where(field => !field.IsSecret).ToDictionary(field => field.Name, field => form[field.Name]));
-        Task<IResult> Again(Refusal? refusal) => visit.Page<EmbedFieldsPage>(view, refusal);
-        var isFeed = choice.Type.Kind == ConfigKind.Feed;
-        if (choice.Fields.Where(field => field.Required && !form.Has(field.Name)).ToDictionary(view.NameOf, string[] (_) => ["is missing."]) is { Count: > 0 } missing)
-            return await Again(Refusal.Of(422, "invalid_request", "Something is missing.", context) with { Errors = missing });
-        if (isFeed)
+        var view = FieldsView.Of(choice, form);
+        Task<IResult> Again(Refusal? refusal) => visit.Page<EmbedFieldsPage>(new EmbedFields(visit.Pass, view), view.InItsWords(refusal));
+        if (view.Missing(form, context) is { } missing)
+            return await Again(missing);
+        if (view.IsFeed)
         {
             // Before anything is sent: nobody tries addresses with a link.
             if (!await doors.Sessions.Try(visit.Link.Id, visit.Caller, ct))
                 return visit.Leave("failed", failure: "too_many_attempts");
             using var address = form.Secret(TypeField.Secret);
-            if (visit.Read<DiscoverAnswer>(await DiscoveryEndpoints.DiscoverFeed(address, feeds, ct)) is (null, var unread))
+            if (visit.Read<DiscoverAnswer>(await DiscoveryEndpoints.DiscoverFeed(address, doors.Connect.Feeds, ct)) is (null, var unread))
                 return await Again(unread);
         }
-        var config = isFeed ? null : new ConfigRequest(form.OrNull("url"), form.OrNull("username"), Service: choice.Service ?? form.OrNull("service"));
-        var (done, refusal) = await EmbedConnecting.Run(
-            visit, new CreateIntegrationRequest(choice.Type.Type, choice.Id == choice.Type.Type ? null : choice.Name, visit.Link.Workspace?.Value, config), () => form.Secret(TypeField.Secret), doors, ct);
-        return done ?? await Again(refusal is null ? null : refusal with
-        {
-            Errors = refusal.Errors.ToDictionary(
-                error => choice.Fields.FirstOrDefault(field => field.Name == error.Key[(error.Key.LastIndexOf('.') + 1)..]) is { } field ? view.NameOf(field) : error.Key, error => error.Value),
-        });
+        var (done, refusal) = await EmbedConnecting.Run(visit, view.Request(form, null, visit.Link.Workspace?.Value), () => form.Secret(TypeField.Secret), doors, ct);
+        return done ?? await Again(refusal);
     }, ct);
 
     private static Task<IResult> Cancel(HttpContext context, ConsoleForm form, ConnectSessions sessions, CancellationToken ct) => With(context, form, async visit =>
@@ -169,8 +143,8 @@ internal static class EmbedEndpoints
     };
 
     private static Task<IResult> Ask(EmbedVisit visit, ConnectChoice choice) => choice.SignsIn
-        ? visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, Empty(choice)))
-        : visit.Page<EmbedFieldsPage>(new EmbedFields(visit.Pass, choice, new Dictionary<string, string>()));
+        ? visit.Page<EmbedAccountPage>(new EmbedAccount(visit.Pass, choice, new AccountView(choice.Preset, "", "")))
+        : visit.Page<EmbedFieldsPage>(new EmbedFields(visit.Pass, FieldsView.Of(choice, ConsoleForm.Empty)));
 
     /// <summary>Whoever opened it gets the way back; who found it later is told no more than that.</summary>
     private static Task<IResult> Ended(HttpContext context, ShownLink link) => link.Standing switch
@@ -185,9 +159,6 @@ internal static class EmbedEndpoints
 
     private static ConnectChoice? Choice(EmbedVisit visit, ConsoleForm form) =>
         ConnectChoice.Of([.. visit.Link.Types]).FirstOrDefault(choice => choice.Id == form["choice"]);
-
-    private static AccountView Empty(ConnectChoice choice) =>
-        new AccountView(choice.Preset, "", "") is { AsksForAddress: true, Provider: { } preset } asks ? asks with { Url = preset.Url } : new(choice.Preset, "", "");
 
     private static ValueTask<object?> Headers(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {

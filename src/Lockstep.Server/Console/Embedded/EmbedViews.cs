@@ -1,5 +1,4 @@
 using Lockstep.Server.Console.Connections;
-using Lockstep.Server.Integrations;
 using Lockstep.Server.Integrations.Connecting;
 
 namespace Lockstep.Server.Console.Embedded;
@@ -18,14 +17,7 @@ internal sealed record EmbedAccount(EmbedPass Pass, ConnectChoice Choice, Accoun
 
 internal sealed record EmbedCalendars(EmbedPass Pass, ConnectChoice Choice, ChooseView Calendars);
 
-/// <summary>One form is all.</summary>
-/// <param name="Typed">By field; never a secret.</param>
-internal sealed record EmbedFields(EmbedPass Pass, ConnectChoice Choice, IReadOnlyDictionary<string, string> Typed)
-{
-    /// <summary>What is wrong with it is said under this name.</summary>
-    /// <remarks>To a person an address is an address, also where it is kept as a secret.</remarks>
-    public string NameOf(TypeField field) => field.Name == "url" || (field.IsSecret && Choice.Type.Kind == ConfigKind.Feed) ? "address" : field.IsSecret ? Choice.Type.SecretName.ToLowerInvariant() : field.Name;
-}
+internal sealed record EmbedFields(EmbedPass Pass, FieldsView Fields);
 
 /// <param name="Path">Of this page.</param>
 /// <param name="Looks">It loads itself again until the sync is over.</param>

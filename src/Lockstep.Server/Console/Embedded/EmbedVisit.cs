@@ -3,7 +3,6 @@ using Lockstep.Server.Integrations.Connecting;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.DependencyInjection;
 using NodaTime;
 
@@ -27,14 +26,9 @@ internal sealed record EmbedVisit(HttpContext Context, ShownLink Link, EmbedPass
     public Task<IResult> Page<TPage>(object model, Refusal? refusal = null)
         where TPage : ConsolePage => Draw<TPage>(Context, model, refusal, refusal?.Status ?? 200);
 
-    /// <inheritdoc cref="ConsoleVisit.Read"/>
+    /// <inheritdoc cref="Refusal.Read{T}"/>
     public (T? Value, Refusal? Refusal) Read<T>(INestedHttpResult answer)
-        where T : class => answer.Result switch
-        {
-            ProblemHttpResult problem => (null, Refusal.Of(problem, Context)),
-            IValueHttpResult { Value: T value } => (value, null),
-            _ => (null, null),
-        };
+        where T : class => Refusal.Read<T>(answer, Context);
 
     /// <summary>Back to the product, with what came of it.</summary>
     public IResult Leave(string outcome, Guid? integration = null, string? failure = null) => new SeeOther(Link.Back(outcome, integration, failure));

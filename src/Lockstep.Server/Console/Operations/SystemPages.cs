@@ -30,7 +30,7 @@ internal static class SystemPages
         return await visit.Page<SystemPage>("system", new SystemView(
             health!,
             await NodeBeat.List(doors.Database, ct),
-            new SyncLook(await doors.Work.Overview(ct), await doors.Work.Lag(visit.Now - SyncLook.Span, ct), await doors.Work.Troubles(ct)),
+            new SyncLook(await doors.Work.Overview(ct), await doors.Work.Lag(visit.Now - SyncLook.Span, ct), await doors.Work.Troubles(ct), await doors.Work.Held(ct)),
             new KeyLook(await doors.Rotation.InUse(ct), await doors.Rotation.Ages(ct), await doors.Renewal.Backlog(ct)),
             activity.Items,
             await ActivityWords.People(visit.Session, activity.Items, ct)));
@@ -46,7 +46,8 @@ internal sealed record SystemView(
 
 /// <summary>The calendar sync of all nodes.</summary>
 /// <param name="Lag">Of the last day, oldest first.</param>
-internal sealed record SyncLook(IReadOnlyList<WorkState> Work, IReadOnlyList<LagSample> Lag, IReadOnlyList<HostTrouble> Troubles)
+/// <param name="Held">By node.</param>
+internal sealed record SyncLook(IReadOnlyList<WorkState> Work, IReadOnlyList<LagSample> Lag, IReadOnlyList<HostTrouble> Troubles, IReadOnlyDictionary<string, long> Held)
 {
     public static readonly Duration Span = Duration.FromHours(24);
 

@@ -24,7 +24,10 @@ internal sealed record OverviewView(
 
     public bool IsPublic => Provider is { IsPublic: true };
 
-    public bool IsSetUp => Connections.Count > 0 && HasHours && IsPublic;
+    /// <summary>A key that is kept for other software is no calendar.</summary>
+    public bool HasCalendars => Connections.Any(one => one.Syncs);
+
+    public bool IsSetUp => HasCalendars && HasHours && IsPublic;
 
     public IEnumerable<Integration> Broken => Connections.Where(one => one.Enabled && (one.Status == "error" || one.Pause is not null));
 }

@@ -15,11 +15,33 @@ internal static class MonthPages
     private static readonly YearMonth Earliest = new(1900, 1);
     private static readonly YearMonth Latest = new(2200, 1);
 
-    public static void Map(IEndpointRouteBuilder console) => console.MapGet("/events", Show);
+    private const int MostConnections = 50;
+
+    public static void Map(IEndpointRouteBuilder console)
+    {
+        console.MapGet("/events", Show);
+        console.MapPost("/events/place", Place);
+    }
 
     public static string Text(YearMonth month) => Pattern.Format(month);
 
-    private static async Task<IResult> Show(ConsoleVisit visit, IntegrationStore store, string? month, CancellationToken ct)
+    private static async Task<IResult> Show(ConsoleVisit visit, IntegrationStore store, string? month, CancellationToken ct) =>
+        await visit.Page<MonthPage>("events", await Read(visit, store, month, ct));
+
+    /// <summary>Puts the events of a month that are in no calendar into one.</summary>
+    private static async Task<IResult> Place(ConsoleVisit visit, ConsoleForm form, IntegrationStore store, EventStore events, CancellationToken ct)
+    {
+        var view = await Read(visit, store, form["month"], ct);
+        foreach (var one in view.Kept)
+        {
+            var answer = await EventEndpoints.Patch(one.Id, new EventBody { CalendarId = form["calendar"] }, null, visit.Session, events, visit.Context.Response, ct);
+            if (visit.Refused(answer) is { } refusal)
+                return await visit.Page<MonthPage>("events", await Read(visit, store, form["month"], ct), refusal);
+        }
+        return ConsoleVisit.Go($"/console/events?month={Text(view.Month)}", "placed");
+    }
+
+    private static async Task<MonthView> Read(ConsoleVisit visit, IntegrationStore store, string? month, CancellationToken ct)
     {
         var zone = await ReaderZone.Of(visit.Session, ct);
         var today = visit.Now.InZone(zone).Date;
@@ -28,7 +50,14 @@ internal static class MonthPages
         var query = new EventQuery(
             zone.AtStartOfDay(empty.First).ToInstant(), zone.AtStartOfDay(empty.Last.PlusDays(1)).ToInstant(), true, zone, null, EventQuery.DefaultLimit);
         var page = await EventPages.Read(visit.Session, query, ct);
-        var connections = await store.List(visit.Session, null, null, 1, ct);
-        return await visit.Page<MonthPage>("events", empty with { Events = page?.Items, HasConnections = connections.Count > 0 });
+        var connections = (await store.List(visit.Session, null, null, MostConnections, ct)).Where(one => one.Syncs).ToList();
+        var view = empty with { Events = page?.Items, HasConnections = connections.Count > 0 };
+        if (view.Kept.Count == 0)
+            return view;
+        var calendars = new List<(string, MirroredCalendar)>();
+        foreach (var connection in connections.Where(one => one.Workspace is null))
+            foreach (var calendar in (await store.Calendars(visit.Session, connection.Id, ct)).Where(one => !one.ReadOnly))
+                calendars.Add((connection.Label, calendar));
+        return view with { Calendars = calendars };
     }
 }

@@ -9,6 +9,14 @@ namespace Lockstep.Server.Console.Planner;
 /// <param name="Today">In the reader's zone.</param>
 internal sealed record MonthView(YearMonth Month, IReadOnlyList<EventView>? Events, DateTimeZone Zone, LocalDate Today, bool HasConnections)
 {
+    /// <summary>Events that are in no calendar: they are here alone, and no other app shows them.</summary>
+    public IReadOnlyList<EventView> Kept => [.. (Events ?? []).Where(IsKept).DistinctBy(one => one.Id)];
+
+    /// <summary>Where they can go.</summary>
+    public IReadOnlyList<(string Connection, MirroredCalendar Calendar)> Calendars { get; init; } = [];
+
+    public static bool IsKept(EventView one) => one is { CalendarId: null, WorkspaceId: null };
+
     /// <summary>Monday of the week in which the month begins.</summary>
     public LocalDate First => FirstOf(Month);
 
