@@ -60,6 +60,7 @@ internal static class RecordCommands
     private static string Tell(JsonNode answer) => string.Join('\n',
     [
         $"{answer["records"]} records: {answer["applied"]} changes applied, {answer["superseded"]} were there already or are older.",
+        .. answer["notes"]!.AsArray().Select(note => $"{note!["count"]} {note["code"]}, the first on line {note["line"]}: {note["detail"]}"),
         .. answer["rejected"]!.AsArray().Select(rejected => $"line {rejected!["line"]}: {rejected["code"]}: {rejected["detail"]}"),
     ]);
 }

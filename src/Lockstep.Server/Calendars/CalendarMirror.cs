@@ -62,19 +62,20 @@ internal sealed class CalendarMirror(EventChanges changes, TimeProvider time)
             var hrefs = page.Changed.Select(remote => remote.Href).Concat(page.Removed).Concat(page.Unreadable.Select(one => one.Href)).ToArray();
             var uids = page.Changed.Select(remote => remote.Facts?.Uid).OfType<string>().Distinct().ToArray();
             Tenant? owner = null;
-            var (entries, events) = (new List<MirrorEntry>(), new List<EventRow>());
+            var (entries, events, adopted) = (new List<MirrorEntry>(), new List<EventRow>(), new Dictionary<EventId, bool>());
             await transaction.QueryAll(ct,
             [
                 // (1) The scope first, as every writer does; from here on nobody else writes this owner's events.
                 (MirrorRows.LockCalendar(calendar), row => owner = MirrorRows.ReadOwner(row)),
-                // (2) What the page speaks of.
+                // (2) What the page speaks of; also what was brought back by an import before the account was connected.
+                (MirrorRows.Adopt(calendar, uids), row => adopted[new EventId(row.GetGuid(0))] = row.GetBoolean(1)),
                 (MirrorRows.Entries(calendar, hrefs, uids), row => entries.Add(MirrorEntry.Read(row))),
                 (MirrorRows.Events(calendar, hrefs, uids), row => events.Add(EventRow.Read(row))),
             ]);
             if (owner is not { } found)
                 return null;
             // (3) Decide.
-            var merge = new PageMerge(calendar, found, entries, events, EventClock.Now(time));
+            var merge = new PageMerge(calendar, found, entries, events, EventClock.Now(time)) { Adopted = adopted };
             merge.Apply(page);
             // (4) Rows, changes and position, or nothing of them.
             await changes.Commit(transaction, found, [.. merge.Events], Writes(calendar, merge, page.Position), ct);

@@ -41,6 +41,10 @@ internal static class MirrorRows
     public static Tenant ReadOwner(NpgsqlDataReader row) =>
         row.GetGuidOrNull(0) is { } user ? Tenant.Of(new UserId(user)) : Tenant.Of(new WorkspaceId(row.GetGuid(1)));
 
+    /// <summary>Takes over the owner's events of these UIDs that have no calendar; each with whether the calendar takes no writes.</summary>
+    public static Statement Adopt(CalendarId calendar, string[] uids) =>
+        new("SELECT a.id, a.read_only FROM lockstep.adopt_events($1, $2) a", calendar.Value, uids);
+
     /// <summary>What the page speaks of: the resources named, and all of the events that they or their UIDs belong to.</summary>
     /// <remarks>
     /// Every OFFSET 0 keeps PostgreSQL to one look-up by index for each name. The plan is kept, and was perhaps made when the calendar

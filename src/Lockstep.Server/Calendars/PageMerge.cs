@@ -35,6 +35,9 @@ internal sealed class PageMerge
 
     public Tenant Owner { get; }
 
+    /// <summary>Events that had no calendar and are of this one now; whether it takes no writes. What is here and what is there meet like two edits.</summary>
+    public Dictionary<EventId, bool> Adopted { get; init; } = [];
+
     public IEnumerable<EventRow> Events => writtenEvents.Select(id => events[id]);
 
     public IEnumerable<MirrorEntry> Entries => writtenEntries.Where(entries.ContainsKey).Select(href => entries[href]);
@@ -85,7 +88,10 @@ internal sealed class PageMerge
         // An editor that leaves LAST-MODIFIED as it found it has not said when it was.
         if (pending?.Base is { } text && facts.LastModified is { } same && EventFacts.Read(text, out _)?.LastModified == same)
             at = EventClock.OfRemote(null, remote.LastModified, now);
-        var step = ResourceMerge.Decide(pending?.State ?? ObjectState.Clean, local, [pending?.Base, pending?.Sent], new ResourceSide(remote.Ics, remote.ETag, at));
+        var isAdopted = Adopted.Remove(row.Id, out var readOnly) && entry is null;
+        var step = ResourceMerge.Decide(pending?.State ?? (isAdopted ? ObjectState.Changed : ObjectState.Clean), local, [pending?.Base, pending?.Sent], new ResourceSide(remote.Ics, remote.ETag, at));
+        if (isAdopted && readOnly && step == MergeStep.ConflictLocalWins)
+            step = MergeStep.ConflictRemoteWins;
         clean = clean with { Event = row.Id };
         if (step is MergeStep.ConflictLocalWins or MergeStep.ConflictRemoteWins)
             Record(row, remote.Href, remote.Ics, at, step == MergeStep.ConflictLocalWins);
@@ -95,6 +101,9 @@ internal sealed class PageMerge
                 return;
             case MergeStep.Echo:
                 Put(clean);
+                // Clients are to hear which calendar it is of.
+                if (isAdopted)
+                    Touch(Later(row, row.ChangedAt));
                 break;
             case MergeStep.TakeRemote or MergeStep.ConflictRemoteWins:
                 Write((Later(row, at) with { Ics = remote.Ics, Uid = facts.Uid, Deleted = false }).Knowing(facts), clean);
@@ -102,10 +111,12 @@ internal sealed class PageMerge
             case MergeStep.Rebase or MergeStep.ConflictLocalWins:
                 Put(clean with
                 {
-                    State = pending!.State == ObjectState.Deleted ? ObjectState.Deleted : ObjectState.Changed,
+                    State = pending?.State == ObjectState.Deleted ? ObjectState.Deleted : ObjectState.Changed,
                     Base = remote.Ics,
-                    LocalChangedAt = pending.LocalChangedAt,
+                    LocalChangedAt = pending is null ? row.ChangedAt : pending.LocalChangedAt,
                 });
+                if (isAdopted)
+                    Touch(Later(row, row.ChangedAt));
                 break;
         }
         // The edit went over to this resource; the one it waited on is as the server has it, or never was.

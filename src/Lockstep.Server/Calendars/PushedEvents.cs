@@ -19,7 +19,7 @@ internal static class PushedEvents
     private static readonly string[] Derived = ["uid", "allDay", "floating"];
 
     // The same words whoever has it: that there is such an event elsewhere is not for the caller to know.
-    private static readonly AppVerdict.Refused IdUnavailable = new("id_unavailable", "This id cannot be used. Make a new UUID for the event and send it again.");
+    internal static readonly AppVerdict.Refused IdUnavailable = new(RecordName.Unavailable, "This id cannot be used. Make a new UUID for the event and send it again.");
 
     /// <summary>The delegate that ChangeSync asks, inside the push's transaction.</summary>
     public static async Task<AppVerdict> Handle(TenantTransaction transaction, PushedChange change, CancellationToken ct)
@@ -38,6 +38,8 @@ internal static class PushedEvents
         var at = Instant.FromUnixTimeMilliseconds(change.At.Milliseconds);
         if (change.Op == ChangeOp.Delete)
             return await Delete(transaction, row, at, ct);
+        if (change.IsRestored && RestoredEvents.Read(change.Fields) is { } restored)
+            return await RestoredEvents.Store(transaction, new EventId(id), row, workspace, restored, at, ct);
         return Read(change.Fields, row) is var (body, ics, problem) && problem is not null ? new AppVerdict.Refused("invalid_event", problem)
             : row is { Deleted: false } ? await Edit(transaction, row, body, ics, at, ct)
             : await Make(transaction, new EventId(id), row, workspace, body, ics, at, ct);
@@ -98,7 +100,7 @@ internal static class PushedEvents
     }
 
     /// <returns>False when the id, or the name that it gives the resource, is taken.</returns>
-    private static async Task<bool> Insert(TenantTransaction transaction, EventRow row, CalendarTarget? target, CancellationToken ct)
+    internal static async Task<bool> Insert(TenantTransaction transaction, EventRow row, CalendarTarget? target, CancellationToken ct)
     {
         if (target is not null && (await transaction.Query(LocalEdits.Named(row, target), taken => taken.GetGuid(0), ct)).Count > 0)
             return false;
@@ -109,7 +111,7 @@ internal static class PushedEvents
         return true;
     }
 
-    private static Task<int> Store(TenantTransaction transaction, EventRow old, EventRow row, CancellationToken ct) =>
+    internal static Task<int> Store(TenantTransaction transaction, EventRow old, EventRow row, CancellationToken ct) =>
         transaction.Execute(ct, [EventRows.Upsert([row]), .. LocalEdits.Dirty(old, row)]);
 
     private static (EventBody Body, string? Ics, string? Problem) Read(IReadOnlyDictionary<string, string> fields, EventRow? row)
@@ -138,7 +140,7 @@ internal static class PushedEvents
     }
 
     // An event of a workspace takes the workspace's matters only.
-    private static async Task<bool> HasMatter(
+    internal static async Task<bool> HasMatter(
         TenantTransaction transaction, MatterId matter, WorkspaceId? workspace, CancellationToken ct) => (await transaction.Query(
         new Statement(
             "SELECT m.id FROM lockstep.matters m WHERE m.id = $1 AND ($2::uuid IS NULL OR m.workspace_id = $2)", matter.Value, workspace?.Value),

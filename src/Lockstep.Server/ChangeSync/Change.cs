@@ -66,7 +66,7 @@ internal enum ChangeStatus
     Rejected,
 }
 
-/// <param name="Code">Stable, snake_case; null unless rejected.</param>
+/// <param name="Code">Stable, snake_case; null unless rejected, or restored otherwise than it was.</param>
 internal sealed record ChangeResult(ChangeStatus Status, string? Code = null, string? Detail = null)
 {
     public static readonly ChangeResult Applied = new(ChangeStatus.Applied);

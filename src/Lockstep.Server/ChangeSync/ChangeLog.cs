@@ -1,3 +1,4 @@
+using Lockstep.Server.ChangeSync.Export;
 using Lockstep.Server.ChangeSync.Places;
 using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
@@ -139,21 +140,22 @@ internal sealed partial class ChangeLog(WriteRules rules, ScopeSignals signals, 
             return (new StoreOutcome.Stored(results), []);
         }, ct);
 
-    /// <summary>Merges changes that bring all their times with them, each for itself. Apps that another slice owns are refused: their records are
-    /// more than their fields.</summary>
-    /// <returns>One result a change, in order.</returns>
+    /// <summary>Merges changes that bring all their times with them, each for itself.</summary>
+    /// <returns>One result a change, in order; one that was applied has a code where the record is not in all as it was.</returns>
     public Task<IReadOnlyList<ChangeResult>> Merge(TenantSession session, IReadOnlyList<Change> changes, CancellationToken ct) =>
         WithAll<IReadOnlyList<ChangeResult>>(session, async (transaction, also) =>
         {
-            var writer = new ScopeWriter(transaction, rules.WithoutHandlers);
-            await transaction.QueryAll(ct, writer.Open(changes, also));
-            if (writer.Seek(changes) is { } look)
+            var (named, spares) = await Restoring.Name(transaction, rules.Handlers, changes, ct);
+            var writer = new ScopeWriter(transaction, rules);
+            await transaction.QueryAll(ct, writer.Open(named, [.. also, .. spares.Select(spare => Restoring.Place(spare.Value))]));
+            if (writer.Seek(named) is { } look)
                 await transaction.QueryAll(ct, look);
-            var results = new List<ChangeResult>(changes.Count);
-            foreach (var change in changes)
-                results.Add(rules.Handlers.For(change.App) is null
-                    ? await writer.Apply(change, ct)
-                    : ChangeResult.Rejected("app_not_imported", $"The records of app '{change.App}' belong to another part of the server. Import them there."));
+            var results = new List<ChangeResult>(named.Count);
+            for (var i = 0; i < named.Count; i++)
+            {
+                var result = await writer.Apply(named[i], ct);
+                results.Add(result.Code == RecordName.Unavailable && spares.TryGetValue(i, out var spare) ? await writer.Apply(spare, ct) : result);
+            }
             if (writer.Missing.Count > 0)
                 return (results, writer.Missing);
             await transaction.Commit(ct, writer.Statements());

@@ -133,12 +133,13 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
                 after = ConflictRule.Merge(kind, record.State, written);
             }
         }
-        if (RecordDelta.Between(kind, record.State, after) is not { } delta)
+        if (RecordDelta.Between(kind, record.State, after) is not { } delta || handler is not null && Lost(change, record.State, written, after))
             return ChangeResult.Superseded;
         if (rules.Schemas.For(change.App, change.Table)?.Refusal(after) is { } unfit)
             return unfit;
         if (Charge(home.Scope, record.State, after) is { } tooMuch)
             return tooMuch;
+        RestoreNote? note = null;
         if (handler is not null)
         {
             switch (await handler(transaction!, Pushed(change, record.State, written), ct))
@@ -150,12 +151,13 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
                         KeyValuePair.Create(field.Key, new FieldValue(JsonText.Of(JsonText.Parse(field.Value)), time))), time);
                     after = ConflictRule.Merge(kind, record.State, written);
                     delta = RecordDelta.Between(kind, record.State, after) ?? delta;
+                    note = accepted.Note;
                     break;
             }
         }
         // Who believes it elsewhere is to hear of it as well.
         Add(home, record, after, delta, home.Scope == here.Scope || from is null ? change : change with { ClientId = Change.Server });
-        return ChangeResult.Applied;
+        return note is null ? ChangeResult.Applied : new ChangeResult(ChangeStatus.Applied, note.Code, note.Detail);
     }
 
     /// <summary>(3) What this caller's changes have come to so far; ask once, before the next caller of a shared transaction applies any.</summary>
@@ -293,6 +295,11 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
             field.Value.At is null && state.Fields.TryGetValue(field.Key, out var present) &&
             present.Json == field.Value.Json && present.At.ClientId == change.ClientId);
 
+    /// <summary>What the owning slice is not to hear of: a delete that came too late for what was written since, and what comes back and was here
+    /// already. Its fields may say other things here (which calendar, which matter), its time does not.</summary>
+    private static bool Lost(Change change, RecordState before, RecordState written, RecordState after) =>
+        change.Op == ChangeOp.Delete ? after.IsLive : change.IsRestored && before.WrittenAt is { } known && written.WrittenAt <= known;
+
     private static PushedChange Pushed(Change change, RecordState before, RecordState written) => new(
         change.Scope,
         change.Table,
@@ -300,7 +307,7 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
         change.Op,
         before.IsLive ? before.Fields.ToDictionary(field => field.Key, field => field.Value.Json) : null,
         written.Fields.ToDictionary(field => field.Key, field => field.Value.Json),
-        written.WrittenAt ?? written.DeletedAt ?? FieldTime.Beginning);
+        written.WrittenAt ?? written.DeletedAt ?? FieldTime.Beginning) { IsRestored = change.IsRestored };
 
     private void ReadScope(string space, NpgsqlDataReader row)
     {

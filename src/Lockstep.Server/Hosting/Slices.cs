@@ -26,7 +26,8 @@ internal static class Slices
         services.AddSqlVault(settings.SqlVaultKey);
         services.AddWebhooks(new WebhookOptions());
         services.AddReminders(new ReminderOptions(settings.RemindBefore));
-        services.AddSingleton(new ChangeHandlers(new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }));
+        services.AddSingleton(new ChangeHandlers(
+            new Dictionary<string, AppHandler> { [EventChanges.App] = PushedEvents.Handle }, new Dictionary<string, RecordFinder> { [EventChanges.App] = RestoredEvents.Find }));
         services.AddChangeSync(CursorKeyOf(settings.Jwt), new KeepingOptions(NodaTime.Duration.FromDays(settings.SyncKeepDays)), settings.SyncQuotas);
         services.AddCalendars();
         services.AddSingleton(settings.Connect);

@@ -40,7 +40,8 @@ public sealed class CalendarWorld(PostgresServer postgres) : IAsyncLifetime
         name = await MigratedDatabase.CreateAsync(postgres);
         Database = MigratedDatabase.Serve(postgres, name);
         Log = new ChangeLog(
-            new WriteRules(new ChangeHandlers(new Dictionary<string, AppHandler> { ["calendar"] = PushedEvents.Handle }), QuotaOptions.None, new TableSchemas()), new ScopeSignals(new ScopeTokens(new CursorKey(new byte[32]))), new PushGroups(), NullLogger<ChangeLog>.Instance);
+            new WriteRules(new ChangeHandlers(
+                new Dictionary<string, AppHandler> { ["calendar"] = PushedEvents.Handle }, new Dictionary<string, RecordFinder> { ["calendar"] = RestoredEvents.Find }), QuotaOptions.None, new TableSchemas()), new ScopeSignals(new ScopeTokens(new CursorKey(new byte[32]))), new PushGroups(), NullLogger<ChangeLog>.Instance);
         var changes = new EventChanges(Log);
         Events = new EventStore(new EventEdits(changes, Clock));
         Mirror = new CalendarMirror(changes, Clock);

@@ -67,6 +67,20 @@ public sealed class PushedEventsTests(CalendarWorld world) : IClassFixture<Calen
         (await EventStore.Get(user, row.Id, Ct))!.Facts.Summary.ShouldBe("Back");
     }
 
+    [Fact]
+    public async Task A_pushed_delete_that_is_older_than_the_event_deletes_nothing()
+    {
+        var user = await world.NewUser();
+        var calendar = await world.ConnectOne(user);
+        var row = await world.Make(user, Meeting());
+        await world.Mirror.WriteDone(user, (await CalendarMirror.PendingWrites(user, calendar, 10, Ct)).Single(), "\"1\"", Ct);
+
+        (await Push(user, row.Id.Value, ChangeOp.Delete, row.ChangedAt - Duration.FromMinutes(1))).Status.ShouldBe(ChangeStatus.Superseded);
+
+        (await EventStore.Get(user, row.Id, Ct)).ShouldNotBeNull().Version.ShouldBe(1);
+        (await CalendarMirror.PendingWrites(user, calendar, 10, Ct)).ShouldBeEmpty();
+    }
+
     [Theory]
     [InlineData("end", """{"date":"2026-03-02"}""")]
     [InlineData("summary", "17")]

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -65,8 +66,47 @@ public sealed class ExportTests(LockstepApp app) : IClassFixture<LockstepApp>
             {"type":"record","app":"notes","table":"items","recordId":"y","spaceId":"no-such-space","schemaVersion":1,"writtenAt":"2026-03-01T09:00:00.000Z","writtenBy":"d","fields":{}}
             {"type":"record","app":"calendar","table":"events","recordId":"z","schemaVersion":1,"writtenAt":"2026-03-01T09:00:00.000Z","writtenBy":"d","fields":{}}
             """);
-        answer["rejected"]!.AsArray().Select(rejected => $"{rejected!["line"]} {rejected.Text("code")}").ShouldBe(["1 invalid_record", "2 space_forbidden", "3 app_not_imported"]);
+        answer["rejected"]!.AsArray().Select(rejected => $"{rejected!["line"]} {rejected.Text("code")}").ShouldBe(["1 invalid_record", "2 space_forbidden", "3 bad_record_id"]);
         await Send("cut-to", "nonsense").ShouldBeProblemAsync(400, "invalid_json");
+        await Send("cut-to", "").ShouldBeProblemAsync(400, "import_empty");
+        await Send("cut-to", "\n\n").ShouldBeProblemAsync(400, "import_empty");
+    }
+
+    [Fact]
+    public async Task Events_come_in_again_where_they_were_and_as_copies_where_their_ids_are_taken_once_however_often()
+    {
+        var (from, to) = (app.As("events-from"), app.As("events-to"));
+        var kept = await Make(from, "Standup", ["RRULE:FREQ=WEEKLY;BYDAY=MO"]);
+        var gone = await Make(from, "Cancelled");
+        (await from.DeleteAsync($"/v1/events/{gone.Text("id")}")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
+        var text = await Export("events-from");
+
+        // (1) Where it is already: nothing happens.
+        var again = await Import("events-from", text);
+        (again["records"]!.GetValue<long>(), again["applied"]!.GetValue<long>(), again["rejected"]!.AsArray().Count).ShouldBe((2, 0, 0));
+        // (2) For somebody else of the same installation, whose ids they cannot be.
+        var first = await Import("events-to", text);
+        first["rejected"]!.AsArray().ShouldBeEmpty(first.ToJsonString());
+        (await Import("events-to", text))["applied"]!.GetValue<long>().ShouldBe(0);
+        var copy = (await Events(to)).ShouldHaveSingleItem();
+        (copy.Text("summary"), copy.Text("uid"), copy.Text("id") == kept.Text("id")).ShouldBe(("Standup", kept.Text("uid"), false));
+        (await to.GetStringAsync($"/v1/events/{copy.Text("id")}/ics")).ShouldBe(await from.GetStringAsync($"/v1/events/{kept.Text("id")}/ics"));
+        (await Events(from)).ShouldHaveSingleItem().Text("etag").ShouldBe(kept.Text("etag"));
+        // (3) What was written there since is later, and stays.
+        await to.PatchAsJsonAsync($"/v1/events/{copy.Text("id")}", new { summary = "Moved on" }).ShouldBeAsync(HttpStatusCode.OK);
+        await Import("events-to", text);
+        (await Events(to)).ShouldHaveSingleItem().Text("summary").ShouldBe("Moved on");
+
+        async Task<JsonNode> Make(HttpClient client, string summary, string[]? recurrence = null) => await client.PostAsync("/v1/events", new
+        {
+            summary,
+            start = new { dateTime = "2026-03-02T09:00:00Z" },
+            end = new { dateTime = "2026-03-02T10:00:00Z" },
+            recurrence = recurrence ?? [],
+        }).ShouldBeAsync(HttpStatusCode.Created);
+
+        async Task<List<JsonNode>> Events(HttpClient client) => [.. (await client.GetAsync("/v1/events?from=2026-03-01T00:00:00Z&to=2026-03-04T00:00:00Z")
+            .ShouldBeAsync(HttpStatusCode.OK))["items"]!.AsArray().Select(item => item!)];
     }
 
     [Fact]

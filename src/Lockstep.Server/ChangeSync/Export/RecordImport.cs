@@ -11,8 +11,14 @@ namespace Lockstep.Server.ChangeSync.Export;
 /// <summary>What an import has done.</summary>
 /// <param name="Applied">Changes that won; the rest was there already or is older than what is there.</param>
 /// <param name="Rejected">The first hundred.</param>
+/// <param name="Notes">What was applied and is not in all as it was, by kind.</param>
 /// <param name="Complete">The manifest was there and its hash fits: the file is whole.</param>
-internal sealed record ImportAnswer(long Records, long Applied, long Superseded, IReadOnlyList<ImportRejection> Rejected, bool Complete);
+internal sealed record ImportAnswer(
+    long Records, long Applied, long Superseded, IReadOnlyList<ImportRejection> Rejected, IReadOnlyList<ImportNote> Notes, bool Complete);
+
+/// <param name="Count">How many records it is said of.</param>
+/// <param name="Line">The first of them, from 1.</param>
+internal sealed record ImportNote(string Code, long Count, long Line, string Detail);
 
 /// <param name="Line">Of the file, from 1.</param>
 internal sealed record ImportRejection(long Line, string Code, string? Detail);
@@ -27,7 +33,7 @@ internal sealed class RecordImport(ChangeLog log, TableSchemas schemas)
 
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
-    /// <exception cref="ProblemException">400 a line that is not JSON; 413 a line over 32 MiB. What came before it is stored.</exception>
+    /// <exception cref="ProblemException">400 a line that is not JSON; 413 a line over 32 MiB; 400 nothing at all. What came before it is stored.</exception>
     public async Task<ImportAnswer> Read(TenantSession session, PipeReader input, CancellationToken ct)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -62,8 +68,10 @@ internal sealed class RecordImport(ChangeLog log, TableSchemas schemas)
                 bytes = 0;
             }
         }
+        if (line == 0)
+            throw new ProblemException(400, "import_empty", "The body is empty. Send the lines that GET /v1/export gave, the last of which is its manifest.");
         await Store(session, batch, tally, ct);
-        return new ImportAnswer(tally.Records, tally.Applied, tally.Superseded, tally.Rejected, complete);
+        return new ImportAnswer(tally.Records, tally.Applied, tally.Superseded, tally.Rejected, tally.Notes, complete);
     }
 
     private async Task Store(TenantSession session, List<(long Line, Change Change)> batch, Tally tally, CancellationToken ct)
@@ -77,6 +85,8 @@ internal sealed class RecordImport(ChangeLog log, TableSchemas schemas)
             {
                 case ChangeStatus.Applied:
                     tally.Applied++;
+                    if (results[i] is { Code: { } code, Detail: { } detail })
+                        tally.Note(batch[i].Line, code, detail);
                     break;
                 case ChangeStatus.Superseded:
                     tally.Superseded++;
@@ -132,6 +142,17 @@ internal sealed class RecordImport(ChangeLog log, TableSchemas schemas)
         public long Superseded { get; set; }
 
         public List<ImportRejection> Rejected { get; } = [];
+
+        public List<ImportNote> Notes { get; } = [];
+
+        public void Note(long line, string code, string detail)
+        {
+            var known = Notes.FindIndex(note => note.Code == code);
+            if (known < 0)
+                Notes.Add(new ImportNote(code, 1, line, detail));
+            else
+                Notes[known] = Notes[known] with { Count = Notes[known].Count + 1 };
+        }
 
         public void Reject(long line, ChangeResult result)
         {
