@@ -45,7 +45,7 @@ internal static class AdoptionCommand
         command.SetAction(parsed => Terminal.Run(async stop => await Refused(async () =>
         {
             var map = AdoptionMap.Load(parsed.GetValue(file)!.FullName);
-            var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
+            var settings = Settings.LoadBeside(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
             using var http = new HttpMessageInvoker(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(3) });
             var keys = ReadKeys(map, settings, http);
             try
@@ -135,7 +135,7 @@ internal static class AdoptionCommand
             {
                 ["env", var variable] => Environment.GetEnvironmentVariable(variable),
                 ["file", var path] => File.ReadAllText(path),
-                _ => throw new StartRefusedException($"The key '{name}' of the mapping is given by env:NAME, file:PATH or transit:NAME; a key itself does not belong into the mapping."),
+                _ => throw new StartRefusedException($"The key '{name}' of the mapping is given by env:NAME, file:PATH or transit:NAME; a key itself does not belong into the mapping.") { Misused = true },
             };
             keys[name] = string.IsNullOrWhiteSpace(text) ? throw new StartRefusedException($"The key '{name}' of the mapping is empty: {place}.")
                 : OldBlob.ReadKey(text) is { } key ? new OldKey.Local(key) : throw new StartRefusedException($"The key '{name}' of the mapping is no key of 32 bytes in base64 or hexadecimal: {place}.");

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Lockstep.Server.Hosting;
+using Lockstep.Cli.Credentials;
 using NodaTime;
 using NodaTime.Text;
 
@@ -121,6 +121,6 @@ internal static class ApiTokenCommand
         public Option<string?> Directory { get; } = SharedOptions.DataDirectory();
 
         public Task<(int Exit, JsonNode? Answer)> Send(ParseResult parsed, HttpMethod method, string path, JsonNode? body, CancellationToken ct) =>
-            ServerCall.Send(parsed.GetValue(Server) ?? Environment.GetEnvironmentVariable("LOCKSTEP_URL") ?? ServeOptions.DefaultUrl, parsed.GetValue(User)!, parsed.GetValue(Directory), method, path, body, ct);
+            ServerCall.Send(Api.Address(parsed.GetValue(Server)), parsed.GetValue(User)!, parsed.GetValue(Directory), method, path, body, ct);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lockstep.Server;
 using Lockstep.Server.Http;
 using Lockstep.Server.Vault.Keys;
 
@@ -56,10 +57,7 @@ internal static class GiveUpCommand
     private static bool Confirmed(string name)
     {
         if (Console.IsInputRedirected)
-        {
-            Terminal.Error("This deletes them for good. Say --yes to do it without being asked.");
-            return false;
-        }
+            throw new StartRefusedException("This deletes them for good. Say --yes to do it without being asked. Nothing was deleted.") { Misused = true };
         Console.Error.Write($"This deletes them for good. Look once more for the key, then type {name} to go on: ");
         if (Console.ReadLine()?.Trim() == name)
             return true;

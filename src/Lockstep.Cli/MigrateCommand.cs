@@ -17,7 +17,7 @@ internal static class MigrateCommand
         };
         command.SetAction(parsed => Terminal.Run(async stop =>
         {
-            var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
+            var settings = Settings.LoadBeside(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
             await using var started = await DatabaseStart.Start(settings, Terminal.Note, stop);
             var lines = started.Migrations.Select(migration => $"applied {migration}").Append(started.Migrations.Count == 0 ? "Nothing to do: the database is up to date." : "Done.");
             Terminal.Say(parsed.GetValue(json), string.Join(Environment.NewLine, lines), new { applied = started.Migrations });

@@ -35,7 +35,7 @@ internal static class RepairCommand
         };
         command.SetAction(parsed => Terminal.Run(async stop =>
         {
-            var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
+            var settings = Settings.LoadBeside(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
             await using var maintenance = await MaintenanceConnection.Open(settings, Terminal.Note, stop);
             await maintenance.As(owner: true, stop);
             var scopes = await HistoryBreak.Declare(maintenance.Connection, stop);
@@ -68,7 +68,7 @@ internal static class RepairCommand
         };
         command.SetAction(parsed => Terminal.Run(async stop =>
         {
-            var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
+            var settings = Settings.LoadBeside(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
             await using var maintenance = await MaintenanceConnection.Open(settings, Terminal.Note, stop);
             await using var bench = await Workbench.Open(settings, Terminal.Note, stop);
             await maintenance.As(owner: true, stop);

@@ -12,14 +12,14 @@ internal static class ServerCall
 {
     /// <returns>The answer; null, and a sentence has been said, when the server refused or cannot be reached.</returns>
     public static async Task<(int Exit, JsonNode? Answer)> Send(
-        string server, string user, string? dataDirectory, HttpMethod method, string path, JsonNode? body, CancellationToken ct)
+        Uri server, string user, string? dataDirectory, HttpMethod method, string path, JsonNode? body, CancellationToken ct)
     {
         var jwt = Settings.LoadTokenSettings(dataDirectory, Environment.GetEnvironmentVariable);
         var email = user.Contains('@', StringComparison.Ordinal) ? user : null;
         var token = new JwtIssuer(jwt, TimeProvider.System).Issue(
             user, email, JwtClaims.Authenticated, Duration.FromMinutes(1), emailVerified: email is not null);
         using var http = new HttpMessageInvoker(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5) });
-        using var request = new HttpRequestMessage(method, new Uri(new Uri(server), path)) { Content = body is null ? null : JsonContent.Create(body) };
+        using var request = new HttpRequestMessage(method, new Uri(server, path)) { Content = body is null ? null : JsonContent.Create(body) };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         try
         {

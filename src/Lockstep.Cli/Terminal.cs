@@ -11,7 +11,7 @@ namespace Lockstep.Cli;
 /// <summary>How commands end and talk: results to standard output, everything else to standard error.</summary>
 internal static class Terminal
 {
-    /// <summary>Runs a command until it is done, Ctrl-C or SIGTERM; a refusal is a sentence and exit code 1, or 4 where the database does not answer; never a stack trace.</summary>
+    /// <summary>Runs a command until it is done, Ctrl-C or SIGTERM; a refusal is a sentence and exit code 1, 2 where the command was written wrong, 4 where the database does not answer; never a stack trace.</summary>
     public static async Task<int> Run(Func<CancellationToken, Task<int>> command)
     {
         using var stop = new CancellationTokenSource();
@@ -24,13 +24,13 @@ internal static class Terminal
         catch (StartRefusedException e)
         {
             Error(e.Message);
-            return e.Unreachable ? ExitCode.Unreachable : ExitCode.Failed;
+            return e.Unreachable ? ExitCode.Unreachable : e.Misused ? ExitCode.Usage : ExitCode.Failed;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             return 130;
         }
-        catch (Exception e) when (e is IOException or InvalidOperationException or ArgumentException or DbException or SocketException)
+        catch (Exception e) when (e is IOException or InvalidOperationException or ArgumentException or FormatException or DbException or SocketException)
         {
             Error($"{e.GetBaseException().Message.TrimEnd('.')}. Correct that and try again.");
             return ExitCode.Failed;
@@ -46,7 +46,7 @@ internal static class Terminal
     /// <summary>Runs a command that needs vault or audit, beside a server that runs or does not.</summary>
     public static Task<int> OnWorkbench(string? directory, string? database, Func<Workbench, CancellationToken, Task<int>> work) => Run(async stop =>
     {
-        var settings = Settings.Load(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
+        var settings = Settings.LoadBeside(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
         await using var bench = await Workbench.Open(settings, Note, stop);
         return await work(bench, stop);
     });
@@ -59,14 +59,12 @@ internal static class Terminal
     /// <summary>The result of a command: a sentence for people, JSON for programs.</summary>
     public static void Say(bool json, string text, object value) => Console.WriteLine(json ? JsonSerializer.Serialize(value, StrictJson.Options) : text);
 
-    /// <summary>Asks before what cannot be undone; a script has to say --yes.</summary>
+    /// <summary>Asks before what cannot be undone.</summary>
+    /// <exception cref="StartRefusedException">Nobody is there to be asked: a script has to say --yes.</exception>
     public static bool Confirmed(string name)
     {
         if (Console.IsInputRedirected)
-        {
-            Error("This cannot be undone. Say --yes to do it without being asked.");
-            return false;
-        }
+            throw new StartRefusedException("This cannot be undone. Say --yes to do it without being asked. Nothing was done.") { Misused = true };
         Console.Error.Write($"This cannot be undone. Type {name} to go on: ");
         if (Console.ReadLine()?.Trim() == name)
             return true;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Security.Cryptography;
 using System.Text;
 using Lockstep.Cli.Credentials;
 using Lockstep.Server.Hosting;
@@ -6,12 +7,15 @@ using Lockstep.Server.Tenancy;
 
 namespace Lockstep.Cli;
 
-/// <summary><c>lockstep user</c>: local accounts, and deleting a user.</summary>
+/// <summary><c>lockstep user</c>: local accounts, their forgotten passwords, and deleting a user.</summary>
 internal static class UserCommand
 {
-    public static Command Create() => new("user", "Local accounts that sign in with a password, and deleting users.")
+    /// <summary>None that is taken for another when it is read out.</summary>
+    private const string Letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+    public static Command Create() => new("user", "Local accounts that sign in with a password, new passwords for them, and deleting users.")
     {
-        CreateAccount(), Delete(),
+        CreateAccount(), ResetPassword(), Delete(),
     };
 
     private static Command CreateAccount()
@@ -26,7 +30,7 @@ internal static class UserCommand
         };
         command.SetAction(parsed => WithDatabase(parsed.GetValue(directory), parsed.GetValue(database), async (started, ct) =>
         {
-            var password = Console.IsInputRedirected ? await Console.In.ReadLineAsync(ct) ?? "" : Encoding.UTF8.GetString(ValueInput.Ask("Password"));
+            var password = await ReadPassword("Password", ct);
             switch (await new LocalAccounts(started.Database).Create(parsed.GetValue(email)!, password, ct))
             {
                 case AccountOutcome.Created(var user):
@@ -41,6 +45,50 @@ internal static class UserCommand
         }));
         return command;
     }
+
+    private static Command ResetPassword()
+    {
+        var email = new Argument<string>("email") { Description = "The address that the account signs in with" };
+        var temporary = new Option<bool>("--temporary") { Description = "Make a password and print it, to be handed over; instead of reading one" };
+        var directory = SharedOptions.DataDirectory();
+        var database = SharedOptions.Database();
+        var json = SharedOptions.Json();
+        var command = new Command(
+            "reset-password",
+            """
+            Set another password for a local account whose password was forgotten; it is read from standard input.
+
+            All its sessions of the console end, and its activity says PASSWORD_RESET. Its API tokens stay; tokens of POST /v1/sign-in that
+            are out end within the hour.
+
+            Example:
+              lockstep user reset-password you@example.com < password.txt
+            """)
+        {
+            email, temporary, directory, database, json,
+        };
+        command.SetAction(parsed => WithDatabase(parsed.GetValue(directory), parsed.GetValue(database), async (started, ct) =>
+        {
+            var made = parsed.GetValue(temporary) ? RandomNumberGenerator.GetString(Letters, 20) : null;
+            var password = made ?? await ReadPassword("New password", ct);
+            switch (await new LocalAccounts(started.Database).Reset(parsed.GetValue(email)!, password, "operator", ct))
+            {
+                case AccountOutcome.Reset(var user, var sessions):
+                    Terminal.Note($"The password of {parsed.GetValue(email)} is another one; {sessions} sessions of the console have ended.");
+                    Terminal.Say(parsed.GetValue(json), made ?? user.ToString(), new { id = user.Value, sessionsEnded = sessions, password = made });
+                    return ExitCode.Done;
+                case AccountOutcome.Refused(var why):
+                    Terminal.Error($"{why} Nothing was changed.");
+                    return ExitCode.Failed;
+                default:
+                    return ExitCode.Failed;
+            }
+        }));
+        return command;
+    }
+
+    private static async Task<string> ReadPassword(string what, CancellationToken ct) =>
+        Console.IsInputRedirected ? await Console.In.ReadLineAsync(ct) ?? "" : Encoding.UTF8.GetString(ValueInput.Ask(what));
 
     private static Command Delete()
     {
@@ -75,7 +123,7 @@ internal static class UserCommand
     private static Task<int> WithDatabase(string? directory, string? database, Func<StartedDatabase, CancellationToken, Task<int>> work) =>
         Terminal.Run(async stop =>
         {
-            var settings = Settings.Load(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
+            var settings = Settings.LoadBeside(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
             // An embedded database belongs to the server that runs on it; one of the operator's own is brought up to date first.
             await using var started = settings.Database is null
                 ? await DatabaseStart.Attach(settings, Terminal.Note, stop)

@@ -5,4 +5,7 @@ internal sealed class StartRefusedException(string message, Exception? inner = n
 {
     /// <summary>Whether it is that the database does not answer: nothing has to be changed here, and a later start may go well.</summary>
     public bool Unreachable { get; init; }
+
+    /// <summary>Whether it is that the command was written wrong: nothing was begun.</summary>
+    public bool Misused { get; init; }
 }

@@ -26,19 +26,27 @@ internal sealed class Api : IDisposable
     /// <exception cref="StartRefusedException">There is no token, or the address is none.</exception>
     public static Api Open(string? url, string? user, bool service, string? dataDirectory, bool anonymous = false)
     {
-        var address = url ?? Environment.GetEnvironmentVariable("LOCKSTEP_URL") ?? ServeOptions.DefaultUrl;
-        if (!Uri.TryCreate(address, UriKind.Absolute, out var server) || server.Scheme is not ("http" or "https"))
-            throw new StartRefusedException($"'{address}' is no http or https address. Write --url http://127.0.0.1:5080, or set LOCKSTEP_URL.");
+        var server = Address(url);
         if (user is null && !service)
             return new Api(server, Environment.GetEnvironmentVariable("LOCKSTEP_TOKEN") is { Length: > 0 } given
                 ? given
                 : anonymous ? null
-                : throw new StartRefusedException("Say who asks: --user you@example.com (or --service) where the token secret is, or LOCKSTEP_TOKEN."));
+                : throw new StartRefusedException("Say who asks: --user you@example.com (or --service) where the token secret is, or LOCKSTEP_TOKEN.") { Misused = true });
         var jwt = Settings.LoadTokenSettings(dataDirectory, Environment.GetEnvironmentVariable);
         var subject = user ?? "lockstep-cli";
         var email = subject.Contains('@', StringComparison.Ordinal) ? subject : null;
         return new Api(server, new JwtIssuer(jwt, TimeProvider.System).Issue(
             subject, email, service ? JwtClaims.ServiceRole : JwtClaims.Authenticated, Duration.FromMinutes(5), emailVerified: email is not null));
+    }
+
+    /// <param name="url">As the command line says it; null: by the environment, else the usual one.</param>
+    /// <exception cref="StartRefusedException">It is none.</exception>
+    public static Uri Address(string? url)
+    {
+        var address = url ?? (Environment.GetEnvironmentVariable("LOCKSTEP_URL") is { Length: > 0 } set ? set : ServeOptions.DefaultUrl);
+        return Uri.TryCreate(address, UriKind.Absolute, out var server) && server.Scheme is ("http" or "https")
+            ? server
+            : throw new StartRefusedException($"'{address}' is no http or https address. Write --url http://127.0.0.1:5080, or set LOCKSTEP_URL.") { Misused = true };
     }
 
     /// <exception cref="ApiRefusedException">The server said no, or nothing.</exception>
@@ -88,7 +96,7 @@ internal sealed class Api : IDisposable
     {
         var whole = new Uri(server, request.RequestUri!);
         if (whole.Scheme != server.Scheme || whole.Authority != server.Authority)
-            throw new ApiRefusedException(ExitCode.Failed, "The path leads to another server. Begin it with one slash, such as /v1/integrations.");
+            throw new ApiRefusedException(ExitCode.Usage, "The path leads to another server. Begin it with one slash, such as /v1/integrations.");
         request.RequestUri = whole;
         return Send(request, read, ct, ct);
     }

@@ -24,7 +24,7 @@ internal static class UpdateCommand
     private static byte[] Body(string? name, string? description, string? expires, string? metadata) => ValueInput.Body(json =>
     {
         if ((name ?? description ?? expires ?? metadata) is null)
-            throw new StartRefusedException("Say what is to be changed: --name, --description, --expires-at or --metadata.");
+            throw new StartRefusedException("Say what is to be changed: --name, --description, --expires-at or --metadata.") { Misused = true };
         if (name is not null)
             json.WriteString("name", name);
         if (description is not null)
@@ -53,7 +53,7 @@ internal static class UpdateCommand
         }
         catch (JsonException)
         {
-            throw new StartRefusedException("--metadata is no JSON object. Write it as '{\"team\":\"web\"}'.");
+            throw new StartRefusedException("--metadata is no JSON object. Write it as '{\"team\":\"web\"}'.") { Misused = true };
         }
     }
 }

@@ -40,7 +40,7 @@ internal static class ScanCommand
             }
             if (named.Length > 0)
                 return await FileScan.Run(named, Tell, stop);
-            var settings = Settings.Load(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
+            var settings = Settings.LoadBeside(new ServeOptions(null, parsed.GetValue(directory), parsed.GetValue(database)), Environment.GetEnvironmentVariable);
             await using var maintenance = await MaintenanceConnection.Open(settings, Terminal.Note, stop);
             return await TableScan.Run(maintenance, parsed.GetValue(schemas)!, Tell, stop);
         }));

@@ -79,7 +79,7 @@ internal static class SqlVaultCommand
 
     private static Task<int> With(string? directory, string? database, bool json, Func<SqlVaultMaintenance, CancellationToken, Task<int>> work) => Terminal.Run(async stop =>
     {
-        var settings = Settings.Load(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
+        var settings = Settings.LoadBeside(new ServeOptions(null, directory, database), Environment.GetEnvironmentVariable);
         await using var maintenance = await MaintenanceConnection.Open(settings, Terminal.Note, stop);
         await maintenance.As(owner: true, stop);
         return await work(new SqlVaultMaintenance(maintenance, settings, json), stop);

@@ -47,7 +47,7 @@ internal sealed class SqlVaultMaintenance(MaintenanceConnection maintenance, Set
     public async Task<int> Rekey(string? to, bool newKey, bool prune, CancellationToken ct)
     {
         if ((newKey || prune) && settings.Database is not null)
-            throw new StartRefusedException("--new-key and --prune are for the embedded database. On a server of your own, put the new key in front in its file by hand.");
+            throw new StartRefusedException("--new-key and --prune are for the embedded database. On a server of your own, put the new key in front in its file by hand.") { Misused = true };
         var file = newKey || prune ? await RootKeyFile.Of(settings.DataDirectory, ct) : null;
         if (newKey)
             file!.Prepend();

@@ -11,6 +11,9 @@ internal sealed record DataDirectoryFiles(string? MasterKeys, string? JwtSecret)
     /// <summary>Whether a token secret was made beside a database that had one: tokens from before are refused.</summary>
     public bool SecretReplaced { get; private init; }
 
+    /// <summary>Whether there is none beside a database that had one.</summary>
+    public bool SecretLost { get; private init; }
+
     public const string MasterKeysFile = "master-keys";
     public const string JwtSecretFile = "jwt-secret";
 
@@ -19,15 +22,21 @@ internal sealed record DataDirectoryFiles(string? MasterKeys, string? JwtSecret)
     /// <summary>Reads them; a new installation gets new ones.</summary>
     /// <param name="owned">Whether the database lives here too. Only then are secrets made, and a master key never beside an existing
     /// cluster: it could not open what is sealed there, and would hide that the right key is missing.</param>
+    /// <param name="replaces">Whether a token secret is made anew where it was lost: everybody has to sign in again, which a start says and
+    /// nobody should bring about by a command beside it.</param>
     /// <exception cref="StartRefusedException">The directory cannot be made, read or written.</exception>
-    public static DataDirectoryFiles Open(string directory, bool owned)
+    public static DataDirectoryFiles Open(string directory, bool owned, bool replaces = false)
     {
         try
         {
-            var replaced = owned && Directory.Exists(Path.Combine(directory, "postgres")) && !File.Exists(Path.Combine(directory, JwtSecretFile));
+            var lost = Directory.Exists(Path.Combine(directory, "postgres")) && !File.Exists(Path.Combine(directory, JwtSecretFile));
             if (owned)
-                Prepare(directory);
-            return new DataDirectoryFiles(Read(directory, MasterKeysFile), Read(directory, JwtSecretFile)) { SecretReplaced = replaced };
+                Prepare(directory, secret: replaces || !lost);
+            return new DataDirectoryFiles(Read(directory, MasterKeysFile), Read(directory, JwtSecretFile))
+            {
+                SecretReplaced = lost && owned && replaces,
+                SecretLost = lost && !(owned && replaces),
+            };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -36,7 +45,7 @@ internal sealed record DataDirectoryFiles(string? MasterKeys, string? JwtSecret)
         }
     }
 
-    private static void Prepare(string directory)
+    private static void Prepare(string directory, bool secret)
     {
         // 0711: the unprivileged user of the embedded server passes through, and lists nothing.
         Directory.CreateDirectory(directory, (UnixFileMode)0b111_001_001);
@@ -46,8 +55,10 @@ internal sealed record DataDirectoryFiles(string? MasterKeys, string? JwtSecret)
             using var line = key.RevealSetting();
             WriteNew(directory, MasterKeysFile, line.RevealText());
         }
-        using var secret = Secret.Random(48);
-        WriteNew(directory, JwtSecretFile, Convert.ToBase64String(secret.RevealBytes()));
+        if (!secret)
+            return;
+        using var made = Secret.Random(48);
+        WriteNew(directory, JwtSecretFile, Convert.ToBase64String(made.RevealBytes()));
     }
 
     /// <summary>Written whole under another name first: a kill in between leaves no half key.</summary>

@@ -72,24 +72,32 @@ internal sealed record Settings(
     /// <summary>How many seconds before expiry is reminded.</summary>
     public IReadOnlyList<int> RemindBefore { get; init; } = LeadTime.ParseList(ReminderOptions.Default)!;
 
+    /// <summary>For the server itself: also a token secret that was lost is made anew.</summary>
     /// <exception cref="StartRefusedException">Lists every fault at once, and no value: one may be a secret.</exception>
-    public static Settings Load(ServeOptions options, Func<string, string?> environment)
+    public static Settings Load(ServeOptions options, Func<string, string?> environment) => Load(options, environment, Making.Anew);
+
+    /// <summary>For a command beside it: a new installation gets its secrets, and nothing that was lost is replaced.</summary>
+    /// <exception cref="StartRefusedException">As for <see cref="Load(ServeOptions, Func{string, string})"/>, or there is no token secret beside a database that was set up with one.</exception>
+    public static Settings LoadBeside(ServeOptions options, Func<string, string?> environment) => Load(options, environment, Making.New);
+
+    private static Settings Load(ServeOptions options, Func<string, string?> environment, Making making)
     {
         var faults = new List<string>();
-        var settings = Read(options, environment, make: true, faults);
+        var settings = Read(options, environment, making, faults);
         return faults.Count == 0
             ? settings
             : throw new StartRefusedException("These settings are wrong:\n" + string.Join("\n", faults.Select(fault => $"  - {fault}")));
     }
 
-    /// <param name="make">Whether a new installation gets its secrets now; false for who only looks.</param>
     /// <param name="faults">Gets one sentence for each thing that is wrong; what is returned has the default there.</param>
     /// <exception cref="StartRefusedException">The data directory cannot be used.</exception>
-    public static Settings Read(ServeOptions options, Func<string, string?> environment, bool make, List<string> faults)
+    public static Settings Read(ServeOptions options, Func<string, string?> environment, Making making, List<string> faults)
     {
         var directory = Path.GetFullPath(options.DataDirectory ?? ServeOptions.DefaultDataDirectory);
         var database = ReadDatabase(options, environment, faults);
-        var files = DataDirectoryFiles.Open(directory, owned: make && database is null && faults.Count == 0);
+        var files = DataDirectoryFiles.Open(directory, owned: making != Making.Nothing && database is null && faults.Count == 0, replaces: making == Making.Anew);
+        if (making == Making.New && database is null && files.SecretLost && environment("LOCKSTEP_JWT_SECRET") is not { Length: > 0 })
+            throw new StartRefusedException(SecretLost(directory));
         var settings = new Settings(
             ReadUrls(options.Urls ?? environment("LOCKSTEP_URLS") ?? ServeOptions.DefaultUrl, faults),
             directory,
@@ -135,13 +143,18 @@ internal sealed record Settings(
     public static JwtOptions LoadTokenSettings(string? dataDirectory, Func<string, string?> environment)
     {
         var directory = Path.GetFullPath(dataDirectory ?? ServeOptions.DefaultDataDirectory);
-        var jwt = ReadJwt(environment, DataDirectoryFiles.Open(directory, owned: false));
+        var files = DataDirectoryFiles.Open(directory, owned: false);
+        var jwt = ReadJwt(environment, files);
         if (jwt.Secret is null)
-            throw new StartRefusedException(
+            throw new StartRefusedException(files.SecretLost ? SecretLost(directory) :
                 $"There is no token secret in {directory}. Start './lockstep serve' there first, name its directory with --data-dir, or set LOCKSTEP_JWT_SECRET.");
         var faults = jwt.Validate();
         return faults.Count == 0 ? jwt : throw new StartRefusedException(string.Join("\n", faults));
     }
+
+    private static string SecretLost(string directory) =>
+        $"There is no {DataDirectoryFiles.JwtSecretFile} in {directory}, beside a database that was set up with one. Put it back, or set LOCKSTEP_JWT_SECRET. "
+        + "Where it is lost for good, the next './lockstep serve' makes another: every token that was signed with the former one is refused from then on.";
 
     private static DatabaseAddresses? ReadDatabase(ServeOptions options, Func<string, string?> environment, List<string> faults)
     {

@@ -10,6 +10,9 @@ internal abstract record AccountOutcome
 
     public sealed record Created(UserId User) : AccountOutcome;
 
+    /// <param name="Sessions">Of the console, which it has ended.</param>
+    public sealed record Reset(UserId User, int Sessions) : AccountOutcome;
+
     /// <param name="Why">A sentence for the person who asked.</param>
     public sealed record Refused(string Why) : AccountOutcome;
 }
@@ -30,8 +33,8 @@ internal sealed class LocalAccounts(Database database)
     {
         if (email.Length is < 3 or > 254 || !email.Contains('@', StringComparison.Ordinal) || email.Any(char.IsWhiteSpace) || email.Contains('\0', StringComparison.Ordinal))
             return new AccountOutcome.Refused("That is not an e-mail address.");
-        if (password.Length is < ShortestPassword or > LongestPassword)
-            return new AccountOutcome.Refused($"A password has {ShortestPassword} to {LongestPassword} characters.");
+        if (Unfit(password) is { } unfit)
+            return unfit;
         var user = new UserId(Guid.CreateVersion7());
         var answer = await database.For(Caller.Service).Query(
             new Statement("SELECT lockstep.create_account($1, $2, $3)", user.Value, email, Hasher.HashPassword(this, password)),
@@ -40,6 +43,20 @@ internal sealed class LocalAccounts(Database database)
         return answer.Single() == "created"
             ? new AccountOutcome.Created(user)
             : new AccountOutcome.Refused("There is an account with this e-mail address already.");
+    }
+
+    /// <summary>Another password, and nobody is signed in to the console with the former one any more.</summary>
+    /// <param name="actor">For the audit.</param>
+    public async Task<AccountOutcome> Reset(string email, string password, string actor, CancellationToken ct)
+    {
+        if (Unfit(password) is { } unfit)
+            return unfit;
+        var reset = await database.For(Caller.Service with { Actor = actor }).Query(
+            new Statement("SELECT r.user_id, r.sessions FROM lockstep.reset_password($1, $2) r", email, Hasher.HashPassword(this, password)),
+            row => new AccountOutcome.Reset(new UserId(row.GetGuid(0)), row.GetInt32(1)),
+            ct);
+        return reset is [var done] ? done
+            : new AccountOutcome.Refused($"No local account signs in as {email}. Who comes with an identity provider has the password there; 'lockstep user create' makes an account.");
     }
 
     /// <summary>Whose account has the address, for the operator's commands; null: nobody's.</summary>
@@ -52,6 +69,10 @@ internal sealed class LocalAccounts(Database database)
         var verdict = Hasher.VerifyHashedPassword(this, found?.Hash ?? Nobody, password);
         return found is { } account && verdict != PasswordVerificationResult.Failed ? account.User : null;
     }
+
+    private static AccountOutcome.Refused? Unfit(string password) => password.Length is >= ShortestPassword and <= LongestPassword
+        ? null
+        : new AccountOutcome.Refused($"A password has {ShortestPassword} to {LongestPassword} characters.");
 
     private async Task<(UserId User, string Hash)?> Row(string email, CancellationToken ct) =>
         (await database.For(Caller.Service).Query(

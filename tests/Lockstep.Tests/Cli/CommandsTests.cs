@@ -45,6 +45,11 @@ public sealed class CommandsTests(LockstepApp app) : IClassFixture<LockstepApp>
         mistyped.Errors.ShouldContain("serve");
         mistyped.Errors.Trim().Split('\n').Length.ShouldBeLessThan(6);
         var noId = await Said("credentials", "reveal", "mail", "--purpose", "x");
+        foreach (var words in new[] { "credentials list", "api-token list --user a@example.com --url nowhere" })
+        {
+            var wrong = await Said(words.Split(' '));
+            (wrong.Exit, wrong.Errors.Trim().Split('\n').Length).ShouldBe((2, 1), $"{words}: {wrong.Errors}");
+        }
         (noId.Exit, noId.Errors.Trim()).ShouldBe((2, "error: Cannot parse argument 'mail' for command 'reveal' as an id.\nSee 'lockstep credentials reveal --help'."));
     }
 

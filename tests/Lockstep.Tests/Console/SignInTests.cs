@@ -32,6 +32,26 @@ public sealed class SignInTests(LockstepApp app) : IClassFixture<LockstepApp>
     }
 
     [Fact]
+    public async Task A_new_password_from_the_operator_ends_every_session_and_stands_in_the_activity()
+    {
+        var user = await AccountAsync("forgetful@example.com");
+        using var visitor = new ConsoleVisitor(app.Url);
+        (await EnterAsync(visitor, "forgetful@example.com", Password)).Dispose();
+        (await visitor.PageAsync("/console/sign-in")).Body!.TextContent.ShouldContain("Ask your operator to reset it");
+
+        (await app.Services.GetRequiredService<LocalAccounts>().Reset("Forgetful@example.com", "another long password", "operator", TestContext.Current.CancellationToken))
+            .ShouldBe(new AccountOutcome.Reset(new UserId(user), 1));
+
+        using var gone = await visitor.SendAsync(new HttpRequestMessage(HttpMethod.Get, "/console"));
+        gone.Headers.Location!.ToString().ShouldStartWith("/console/sign-in");
+        using var former = await EnterAsync(visitor, "forgetful@example.com", Password);
+        former.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        using var entered = await EnterAsync(visitor, "forgetful@example.com", "another long password");
+        entered.StatusCode.ShouldBe(HttpStatusCode.SeeOther);
+        (await app.ScalarAsync<string>("SELECT actor FROM lockstep.activity_log WHERE user_id = $1 AND action = 'PASSWORD_RESET'", user)).ShouldBe("operator");
+    }
+
+    [Fact]
     public async Task The_cookie_is_for_this_host_alone_out_of_reach_of_scripts_and_of_other_sites()
     {
         await AccountAsync("cookie@example.com");

@@ -98,6 +98,37 @@ public sealed class DoctorTests(SickCluster cluster, PostgresServer postgres, Po
     }
 
     [Fact]
+    public async Task Integrations_that_are_paused_or_failing_are_named_by_reason_and_nodes_that_fell_silent()
+    {
+        var database = await cluster.DatabaseAsync();
+        await cluster.RunAsync(
+            """
+            INSERT INTO auth.users (id, email) VALUES ('0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e', 'her@example.com');
+            INSERT INTO lockstep.integrations (id, user_id, integration_type, label, external_username, config, status, paused_reason, paused_until, last_sync_error, last_sync_error_code, enabled)
+            SELECT ('0192f0c1-0000-7000-8000-00000000000' || n)::uuid, '0192f0c1-7d5e-7c3a-9a44-3f1c5b6a7d8e', 'caldav', 'Mine', 'me' || n,
+                   jsonb_build_object('url', 'https://example.com/', 'username', 'me', 'calendarPath', '', 'selectedCalendarIds', '[]'::jsonb),
+                   CASE WHEN n = 0 THEN 'active' ELSE 'error' END, CASE WHEN n BETWEEN 1 AND 7 THEN 'unauthorized' WHEN n = 9 THEN 'throttled' END,
+                   CASE WHEN n = 9 THEN now() - interval '1 minute' END, 'It said no.', CASE WHEN n >= 8 THEN 'caldav_unreachable' END, true
+            FROM   generate_series(0, 9) n;
+            INSERT INTO lockstep.nodes (id, name, version, started_at, seen_at)
+            VALUES (gen_random_uuid(), 'one, process 1', '1.0', now(), now()), (gen_random_uuid(), 'two, process 2', '1.0', now(), now() - interval '10 minutes'),
+                   (gen_random_uuid(), 'old, process 3', '1.0', now(), now() - interval '3 hours');
+            """, database);
+        var found = await LookAsync(cluster.Settings(database));
+        Faults(found).ShouldBeEmpty();
+        var warnings = found.Where(each => each.Condition == Condition.Warning).ToList();
+        warnings.Select(each => each.Code).ShouldBe(["node_silent", "integrations_paused", "integrations_failing"]);
+        warnings[0].What.ShouldContain("two, process 2 fell silent 10 minutes ago");
+        warnings[1].What.ShouldContain("7 integrations paused, unauthorized");
+        warnings[1].What.ShouldContain("0192f0c1-0000-7000-8000-000000000001, ");
+        warnings[1].What.ShouldEndWith("0192f0c1-0000-7000-8000-000000000005 ...");
+        warnings[1].Mend!.ShouldContain("another password");
+        warnings[2].What.ShouldContain("2 integrations failing, caldav_unreachable");
+        found.Single(each => each.Code == "nodes").What.ShouldContain("1 node serves this database: one, process 1 (1.0)");
+        found.ShouldAllBe(each => !each.What.Contains("her@example.com", StringComparison.Ordinal) && !each.What.Contains("It said no", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_mistyped_setting_is_shown_and_no_fault()
     {
         var settings = cluster.Settings(await cluster.DatabaseAsync());
@@ -169,7 +200,7 @@ public sealed class DoctorTests(SickCluster cluster, PostgresServer postgres, Po
     public void A_disk_that_is_nearly_full_is_named(int megabytes, string code)
     {
         var folder = Path.GetTempPath().TrimEnd('/');
-        var settings = Settings.Read(new ServeOptions(null, folder, null), _ => null, make: false, []);
+        var settings = Settings.Read(new ServeOptions(null, folder, null), _ => null, Making.Nothing, []);
         var found = DiskCheck.Look(settings, _ => (long)megabytes << 20).ToList();
         found.ShouldAllBe(each => each.Code == code);
         found.ShouldContain(each => each.What.Contains($"{megabytes} MB are free for {folder}", StringComparison.Ordinal));

@@ -57,6 +57,34 @@ public sealed class SettingsTests : IDisposable
     }
 
     [Fact]
+    public void A_token_secret_that_was_lost_is_made_anew_by_a_start_alone()
+    {
+        Load([]).SecretReplaced.ShouldBeFalse();
+        Directory.CreateDirectory(Path.Combine(directory, "postgres"));
+        var file = Path.Combine(directory, DataDirectoryFiles.JwtSecretFile);
+        File.Delete(file);
+
+        foreach (var refused in new[] { Should.Throw<StartRefusedException>(() => LoadBeside([])), Should.Throw<StartRefusedException>(() => Settings.LoadTokenSettings(directory, _ => null)) })
+        {
+            refused.Message.ShouldContain($"no {DataDirectoryFiles.JwtSecretFile} in {directory}");
+            refused.Message.ShouldContain("LOCKSTEP_JWT_SECRET");
+        }
+        LoadBeside(new() { ["LOCKSTEP_JWT_SECRET"] = new string('s', 48) }).Jwt.Secret.ShouldNotBeNull();
+        File.Exists(file).ShouldBeFalse();
+
+        Load([]).SecretReplaced.ShouldBeTrue();
+        File.Exists(file).ShouldBeTrue();
+        LoadBeside([]).SecretReplaced.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_command_makes_the_secrets_of_a_new_installation()
+    {
+        LoadBeside([]).Keys.ShouldNotBeNull();
+        File.Exists(Path.Combine(directory, DataDirectoryFiles.JwtSecretFile)).ShouldBeTrue();
+    }
+
+    [Fact]
     public void All_faults_are_reported_at_once_and_no_value_with_them()
     {
         var refused = Should.Throw<StartRefusedException>(() => Load(new()
@@ -94,6 +122,9 @@ public sealed class SettingsTests : IDisposable
         refused.Message.ShouldContain("--database");
         refused.Message.ShouldNotContain("hunter2");
     }
+
+    private Settings LoadBeside(Dictionary<string, string> environment) =>
+        Settings.LoadBeside(new ServeOptions(null, directory, null), name => environment.GetValueOrDefault(name));
 
     private Settings Load(Dictionary<string, string> environment) =>
         Settings.Load(new ServeOptions(null, directory, null), name => environment.GetValueOrDefault(name));

@@ -37,8 +37,8 @@ public sealed class CredentialCommandTests
         (await Command(0, null, "update", id, "--description", "of the web shop", "--expires-at", "2100-01-01T00:00:00Z", "--metadata", """{"team":"web"}""")).Output.ShouldContain(id);
         var described = JsonNode.Parse((await Command(0, null, "update", id, "--expires-at", "never", "--json")).Output)!;
         (described.Text("description"), described["expiresAt"]?.ToString(), described["metadata"]!.Text("team")).ShouldBe(("of the web shop", null, "web"));
-        (await Command(1, null, "update", id)).Errors.ShouldContain("--description");
-        (await Command(1, null, "update", id, "--metadata", "{")).Errors.ShouldContain("--metadata");
+        (await Command(2, null, "update", id)).Errors.ShouldContain("--description");
+        (await Command(2, null, "update", id, "--metadata", "{")).Errors.ShouldContain("--metadata");
         (await Command(0, null, "get", id, "--json")).Output.ShouldNotContain("the_");
         (await Command(0, null, "list", "--provider", "stripe", "--active", "true")).Output.ShouldContain(id);
         JsonNode.Parse((await Command(0, null, "list", "--json")).Output)!.AsArray().Count.ShouldBe(1);
@@ -49,7 +49,7 @@ public sealed class CredentialCommandTests
         (await Command(2, null, "reveal", id)).Errors.ShouldContain("--purpose");
 
         var strange = await installation.RunAsync("credentials", "list", "--url", server.Url.ToString());
-        (await strange.Ended).ShouldBe(1);
+        (await strange.Ended).ShouldBe(2);
         strange.Errors.ShouldContain("LOCKSTEP_TOKEN");
         installation.Environment["LOCKSTEP_TOKEN"] = "no token";
         (await (await installation.RunAsync("credentials", "list", "--url", server.Url.ToString())).Ended).ShouldBe(3);

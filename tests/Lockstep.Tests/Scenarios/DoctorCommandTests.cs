@@ -27,6 +27,15 @@ public sealed class DoctorCommandTests
         (await ShownAsync(installation, 0)).ShouldContain("row-level security, policies, triggers and grants are as they made them");
         await installation.NothingRunsAsync();
 
+        // Nobody is locked out by a command: what was lost is named, and made anew by a start alone.
+        var secret = Path.Combine(installation.Data, "jwt-secret");
+        File.Move(secret, secret + ".away");
+        var refused = await installation.RunAsync("keys", "--data-dir", installation.Data);
+        (await refused.Ended).ShouldBe(1, refused.Output + refused.Errors);
+        refused.Errors.ShouldContain("no jwt-secret");
+        File.Exists(secret).ShouldBeFalse();
+        File.Move(secret + ".away", secret);
+
         var right = await File.ReadAllTextAsync(installation.MasterKeys, TestContext.Current.CancellationToken);
         File.Delete(installation.MasterKeys);
         var json = JsonNode.Parse(await ShownAsync(installation, 1, "--json"))!;

@@ -58,7 +58,7 @@ public sealed class KeyCommandTests
         var dry = await CommandAsync(installation, 1, "rekey", "--dry-run");
         (dry.Output.Contains("Nothing can be wrapped anew", StringComparison.Ordinal), dry.Errors.Contains(next.Fingerprint, StringComparison.Ordinal)).ShouldBe((true, true));
         (await CommandAsync(installation, 0, "rekey", "--give-up-lost", next.Fingerprint, "--dry-run")).Output.Split('\n').Length.ShouldBe(4);
-        (await CommandAsync(installation, 1, "rekey", "--give-up-lost", next.Fingerprint)).Errors.ShouldContain("--yes");
+        (await CommandAsync(installation, 2, "rekey", "--give-up-lost", next.Fingerprint)).Errors.ShouldContain("--yes");
         (await CommandAsync(installation, 0, "rekey", "--give-up-lost", next.Fingerprint, "--yes")).Output.ShouldContain("4 credentials");
         server = await installation.ServeAsync();
         await server.Client(token).RevealAsync(ids[0]).ShouldBeProblemAsync(404, "not_found");
@@ -78,14 +78,24 @@ public sealed class KeyCommandTests
 
         (await CommandAsync(installation, 0, "revoke", "--user", "you@example.com", "--reason", "laptop stolen")).Output.ShouldContain($"Revoked 1 credentials of user:{user}");
         await client.RevealAsync(id).ShouldBeProblemAsync(409, "credential_revoked");
-        (await CommandAsync(installation, 1, "shred", "--user", user)).Errors.ShouldContain("--yes");
+        (await CommandAsync(installation, 2, "shred", "--user", user)).Errors.ShouldContain("--yes");
         (await CommandAsync(installation, 0, "shred", "--user", user, "--yes")).Output.ShouldContain("Shredded 1 credentials");
         await client.RevealAsync(id).ShouldBeProblemAsync(404, "not_found");
         await client.StoreAsync("k", "begun again");
         (await CommandAsync(installation, 1, "revoke", "--user", Guid.CreateVersion7().ToString())).Errors.ShouldContain("There is no user");
         (await CommandAsync(installation, 1, "revoke", "--user", "nobody@example.com")).Errors.ShouldContain("FROM auth.users");
-        (await CommandAsync(installation, 1, "user", "delete", "you@example.com")).Errors.ShouldContain("--yes");
+        (await CommandAsync(installation, 2, "user", "delete", "you@example.com")).Errors.ShouldContain("--yes");
         (await CommandAsync(installation, 0, "user", "delete", "you@example.com", "--yes")).Output.ShouldContain(user);
+
+        // A forgotten password: the operator gives another, or has one made.
+        var created = await installation.RunWithAsync("the first password\n", "user", "create", "me@example.com", "--data-dir", installation.Data);
+        (await created.Ended).ShouldBe(0, created.Errors);
+        var reset = await installation.RunWithAsync("short\n", "user", "reset-password", "me@example.com", "--data-dir", installation.Data);
+        (await reset.Ended, reset.Errors.Contains("Nothing was changed", StringComparison.Ordinal)).ShouldBe((1, true), reset.Errors);
+        var made = (await CommandAsync(installation, 0, "user", "reset-password", "ME@example.com", "--temporary")).Output;
+        await client.PostAsync("/v1/sign-in", new { email = "me@example.com", password = "the first password" }).ShouldBeProblemAsync(401, "sign_in_refused");
+        await client.PostAsync("/v1/sign-in", new { email = "me@example.com", password = made }).ShouldBeAsync(HttpStatusCode.OK);
+        (await CommandAsync(installation, 1, "user", "reset-password", "nobody@example.com", "--temporary")).Output.ShouldBeEmpty();
         (await CommandAsync(installation, 2, "shred", "--workspace", "Acme", "--yes")).Errors.ShouldContain("is no id");
         await CommandAsync(installation, 2, "revoke");
         await CommandAsync(installation, 2, "revoke", "--user", user, "--workspace", user);

@@ -55,6 +55,7 @@ internal static class ActivityWords
         ["CONSOLE_LINK_MADE"] = "handed somebody over to the console",
         ["CONSOLE_SIGNED_IN"] = "signed in to the console",
         ["CONSOLE_SIGNED_OUT"] = "signed out of the console",
+        ["PASSWORD_RESET"] = "set a new password for this account, which ended its sessions",
     };
 
     /// <summary>What can be filtered by, as people read it.</summary>

@@ -30,6 +30,12 @@ internal sealed class Checkup(ServeOptions options, Func<string, string?> enviro
         found.AddRange(await database.Ask(SchemaCheck.Look, ct));
         found.AddRange(await database.Ask((connection, stop) => KeyCheck.Look(settings, connection, time, stop), ct));
         found.AddRange(await database.Ask((connection, stop) => ClockCheck.Look(connection, time, stop), ct));
+        // What is wrong with the form of the database has been said.
+        if (!found.Exists(each => each is { Area: "schema", Condition: Condition.Fault }))
+        {
+            found.AddRange(await database.Ask(NodeCheck.Look, ct));
+            found.AddRange(await database.Ask(IntegrationCheck.Look, ct));
+        }
         return found;
     }
 
@@ -38,7 +44,7 @@ internal sealed class Checkup(ServeOptions options, Func<string, string?> enviro
         var faults = new List<string>();
         try
         {
-            var settings = Settings.Read(options, environment, make: false, faults);
+            var settings = Settings.Read(options, environment, Making.Nothing, faults);
             // An installation with its own database makes its own secret when it starts.
             if (settings.Database is null && !AddressIsGiven)
                 faults.RemoveAll(fault => fault.StartsWith("No token can be checked", StringComparison.Ordinal));

@@ -13,7 +13,7 @@ internal enum Condition
 }
 
 /// <summary>What a check found.</summary>
-/// <param name="Area">settings, data, database, roles, schema, keys, clock, outbound, disk, sign-in.</param>
+/// <param name="Area">settings, data, database, roles, schema, keys, clock, outbound, disk, sign-in, nodes, sync.</param>
 /// <param name="Code">Stable, snake_case.</param>
 /// <param name="What">One sentence; no secret, and no row of a table.</param>
 /// <param name="Mend">What to do, a command or SQL where there is one; null when there is nothing to do.</param>

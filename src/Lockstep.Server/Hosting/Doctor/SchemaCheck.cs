@@ -33,17 +33,21 @@ internal static partial class SchemaCheck
         return found;
     }
 
+    public static async Task<bool> Has(NpgsqlConnection connection, string table, CancellationToken ct)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(new Statement("SELECT to_regclass($1) IS NOT NULL", table).ToCommand());
+        return await batch.ExecuteScalarAsync(ct) is true;
+    }
+
     /// <returns>False when there is nothing to look into yet.</returns>
     private static async Task<bool> Migrations(NpgsqlConnection connection, List<Diagnosis> found, CancellationToken ct)
     {
         const string Mend = "Run 'lockstep migrate' with this version, or start it: it migrates first.";
-        await using (var command = new NpgsqlCommand("SELECT to_regclass('lockstep.schema_migrations') IS NOT NULL", connection))
+        if (!await Has(connection, "lockstep.schema_migrations", ct))
         {
-            if (await command.ExecuteScalarAsync(ct) is not true)
-            {
-                found.Add(Diagnosis.Fault(Area, "migrations_none", "This database has nothing of Lockstep's yet.", Mend));
-                return false;
-            }
+            found.Add(Diagnosis.Fault(Area, "migrations_none", "This database has nothing of Lockstep's yet.", Mend));
+            return false;
         }
         await DatabaseUnderCheck.As(connection, owner: true, ct);
         var applied = new Dictionary<int, string>();
