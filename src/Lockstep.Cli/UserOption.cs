@@ -23,7 +23,8 @@ internal static class UserOption
             return named ?? account!.Value;
         var both = await database.For(Caller.Worker(subject)).Query(new Statement("SELECT 1 FROM auth.users WHERE id = $1", subject.Value), row => row.GetInt32(0), ct);
         return both.Count == 0 ? local : throw new StartRefusedException(
-            $"Two users have the address {text}: the local account {local}, and {subject}, whom the tokens of 'lockstep token --user {text}' name. Say which one by its id. Nothing was done.") { Misused = true };
+            $"Two users have the address {text}: the local account {local}, and {subject}, whom the tokens of 'lockstep token --user {text}' name. Say which one by its id. Nothing was done.")
+        { Misused = true };
     }
 
     /// <summary>Whom a token that this installation signs for the subject names.</summary>

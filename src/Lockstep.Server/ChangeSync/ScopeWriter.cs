@@ -307,7 +307,8 @@ internal sealed class ScopeWriter(TenantTransaction? transaction, WriteRules rul
         change.Op,
         before.IsLive ? before.Fields.ToDictionary(field => field.Key, field => field.Value.Json) : null,
         written.Fields.ToDictionary(field => field.Key, field => field.Value.Json),
-        written.WrittenAt ?? written.DeletedAt ?? FieldTime.Beginning) { IsRestored = change.IsRestored };
+        written.WrittenAt ?? written.DeletedAt ?? FieldTime.Beginning)
+    { IsRestored = change.IsRestored };
 
     private void ReadScope(string space, NpgsqlDataReader row)
     {

@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Text.Json.Serialization;
 using Lockstep.Calendaring.Caldav;
 using Lockstep.Crypto;
 using Lockstep.Server.Http;
 using Lockstep.Server.Integrations.Caldav;
 using Lockstep.Server.Integrations.Feed;
+using Lockstep.Server.Integrations.Types;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 using Lockstep.Server.Vault;
@@ -20,6 +22,10 @@ internal sealed record DiscoveredCalendar(string Href, string Name, string? Colo
 /// <param name="Url">The address that answered: give it as <c>config.url</c>.</param>
 internal sealed record DiscoverAnswer(string Url, IReadOnlyList<DiscoveredCalendar> Calendars)
 {
+    /// <summary>The HTTP status with which a receiver took the test message, or a service the key; absent for calendars.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Answered { get; init; }
+
     public static DiscoverAnswer Of(Uri url, Discovery discovery) => new(
     url.AbsoluteUri,
     [
@@ -37,7 +43,7 @@ internal static class DiscoveryEndpoints
             .WithTokenScope(TokenScopes.WriteIntegrations)
             .WithName("discoverCalendars").WithSummary("Find the calendars of an account; nothing is stored")
             .ProducesProblem(401).ProducesProblem(422).ProducesProblem(429).ProducesProblem(502).ProducesProblem(504);
-        integrations.MapPost("/{id:guid}/test", Test).WithName("testIntegration").WithSummary("Sign in with the stored secret and find the calendars")
+        integrations.MapPost("/{id:guid}/test", Test).WithName("testIntegration").WithSummary("Try the connection with the stored secret: find the calendars, or send a test message, or ask with the key")
             .ProducesProblem(404).ProducesProblem(409).ProducesProblem(422).ProducesProblem(429).ProducesProblem(502).ProducesProblem(504);
     }
 
@@ -75,25 +81,31 @@ internal static class DiscoveryEndpoints
     }
 
     internal static async Task<Results<Ok<DiscoverAnswer>, ProblemHttpResult>> Test(
-        Guid id, TenantSession session, IntegrationStore store, CredentialVault vault, CaldavClients clients, FeedClient feeds, HttpResponse response, CancellationToken ct)
+        Guid id, TenantSession session, IntegrationStore store, CredentialVault vault, CaldavClients clients, FeedClient feeds, ConnectionTest others, HttpResponse response, CancellationToken ct)
     {
         if (await store.Get(session, new IntegrationId(id), ct) is not { } integration)
             return Problems.NotFound();
         if (integration.Config is FeedConfig { Private: false } open)
             return await Look(feeds, open.Address, response, ct);
-        if (integration.Config is not (CaldavConfig or FeedConfig))
+        if (integration.Config is UnreadableConfig)
             return IntegrationProblems.NothingToSync();
+        if (integration.Config is ApiKeyConfig given)
+            ConnectionTest.RequireTestable(given);
         if (integration.Credential is not { } credential)
-            return NoSecret();
+            return integration.Config is WebhookConfig unsigned ? Took(unsigned, await others.Webhook(unsigned, id, null, ct)) : NoSecret();
         var outcome = await vault.RevealForSync(session, credential, ct);
         switch (outcome)
         {
             case RevealOutcome.Revealed revealed:
                 using (revealed.Value)
                 {
-                    return integration.Config is CaldavConfig account
-                        ? await Look(clients, [account.Address], account.Username, revealed.Value, account.Scheme, response, ct)
-                        : await Look(feeds, FeedSync.AddressOf(revealed.Value), response, ct);
+                    return integration.Config switch
+                    {
+                        CaldavConfig account => await Look(clients, [account.Address], account.Username, revealed.Value, account.Scheme, response, ct),
+                        WebhookConfig receiver => Took(receiver, await others.Webhook(receiver, id, revealed.Value, ct)),
+                        ApiKeyConfig service => Took(service, await others.ApiKey(service, revealed.Value, ct)),
+                        _ => await Look(feeds, FeedSync.AddressOf(revealed.Value), response, ct),
+                    };
                 }
             case RevealOutcome.NotFound when integration.Workspace is not null:
                 return IntegrationProblems.NotAdmin();
@@ -135,6 +147,8 @@ internal static class DiscoveryEndpoints
         ? TypedResults.Ok(new DiscoverAnswer(
             url.GetLeftPart(UriPartial.Authority) + "/", [new DiscoveredCalendar("", $"{file.Objects.Count} events", null, ["VEVENT"], true)]))
         : Problems.Of(422, fault!.Code, $"{url.Host} {fault.Sentence}");
+
+    private static Ok<DiscoverAnswer> Took(IntegrationConfig config, int status) => TypedResults.Ok(new DiscoverAnswer(config.Address!.AbsoluteUri, []) { Answered = status });
 
     private static ProblemHttpResult NoSecret() => Problems.Conflict(
         "credential_revoked", "This integration has no secret to sign in with. Give it one: PATCH with secret.");

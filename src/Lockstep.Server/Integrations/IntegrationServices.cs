@@ -26,6 +26,7 @@ internal static class IntegrationServices
         .AddSingleton<CaldavSync>()
         .AddSingleton<FeedClient>()
         .AddSingleton<FeedSync>()
+        .AddSingleton<ConnectionTest>()
         .AddSingleton<AccountSync>()
         .AddSingleton<SyncRunner>()
         .AddSingleton(provider => new DueWork(provider.GetRequiredService<Database>()))

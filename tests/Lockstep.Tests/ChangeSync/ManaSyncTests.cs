@@ -175,6 +175,21 @@ public sealed partial class ManaSyncTests(LockstepApp app) : IClassFixture<Locks
         (await app.As("lou").GetAsync($"/sync/notes/pull?{query}").ShouldBeProblemAsync(400, "missing_parameter"))
             .Text("detail").ShouldBe("missing collection or since parameter");
 
+    [Theory]
+    [InlineData("{}", 400)]
+    [InlineData("""{"Changes":[]}""", 400)]
+    [InlineData("""{"clientId":"d"}""", 200)]
+    [InlineData("""{"clientId":"d","mutations":[{"id":1,"table":"items","recordId":"a","op":"insert","fields":{}}]}""", 400)]
+    [InlineData("""{"clientId":"d","changes":null,"newer":1}""", 200)]
+    [InlineData("""{"clientId":"d","since":""}""", 200)]
+    public async Task A_body_of_another_protocol_is_not_taken_for_a_push_without_changes(string body, int status)
+    {
+        var answer = await app.As("max").SendRawAsync(HttpMethod.Post, "/sync/notes", body);
+        ((int)answer.StatusCode).ShouldBe(status);
+        if (status == 400)
+            (await answer.Content.ReadAsStringAsync()).ShouldContain("changes is missing");
+    }
+
     [Fact]
     public async Task Bodies_are_bounded_compressed_or_not()
     {

@@ -43,6 +43,8 @@ public sealed class ConnectTests(SyncedApp synced) : IClassFixture<SyncedApp>
             ("http://localhost/", "alice", 422, "invalid_request", "may not be reached from here"),
             ("ftp://example.com/", "alice", 422, "invalid_request", "https://"),
             ("https://me:secret@example.com/", "alice", 422, "invalid_request", "user name or password"),
+            ("https://HOST/remote.php/dav", "alice", 422, "invalid_request", "in its place, such as cloud.example.com"),
+            ("https://apidata.googleusercontent.com/caldav/v2/USER/user", "alice", 422, "invalid_request", "write your user name"),
             ("http://no-such-host.invalid/", "alice", 502, "caldav_unreachable", "Could not find no-such-host.invalid"),
             (synced.Fake.At("/web/").AbsoluteUri, "alice", 422, "not_caldav", "not with CalDAV"),
             (synced.Radicale.Url.AbsoluteUri, "nobody", 422, "caldav_unauthorized", "app password"),

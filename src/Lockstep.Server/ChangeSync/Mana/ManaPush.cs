@@ -23,6 +23,9 @@ internal sealed record ManaPush(string ClientId, string? Since, IReadOnlyList<Ch
         var clientId = string.IsNullOrEmpty(client) ? ManaChange.Text(root, "clientId") ?? "" : client;
         if (clientId.Length > 0 && !Names.IsName(clientId, Names.LongestClientId))
             throw new ManaFaultException(422, "invalid_client_id", $"clientId has {Names.LongestClientId} characters at most and no NUL");
+        // A client that was wiped may have nothing but its name to say. What says none of it is the body of another protocol; as a push without changes it would be lost.
+        if (!root.TryGetProperty("changes", out _) && (root.TryGetProperty("mutations", out _) || !root.TryGetProperty("since", out _) && !root.TryGetProperty("clientId", out _)))
+            throw new ManaFaultException(400, "invalid_changes", "changes is missing: send {\"clientId\": ..., \"since\": ..., \"changes\": [...]}");
         var changes = new List<Change>();
         var faults = new Dictionary<int, ChangeResult>();
         if (root.TryGetProperty("changes", out var list) && list.ValueKind != JsonValueKind.Null)

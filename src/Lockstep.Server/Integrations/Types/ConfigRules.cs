@@ -48,7 +48,7 @@ internal sealed class ConfigRules(OutboundGuard guard)
             errors.Add(field, "is not an address. Write it whole, such as https://caldav.example.com.");
             return null;
         }
-        var fault = guard.Check(url) switch
+        var fault = Placeholder(text.Trim()) is { } left ? left : guard.Check(url) switch
         {
             OutboundCheck.NotHttp => "does not begin with https:// or http://.",
             OutboundCheck.CarriesCredentials => "holds a user name or password. Give these in their own members.",
@@ -59,6 +59,17 @@ internal sealed class ConfigRules(OutboundGuard guard)
         if (fault is not null)
             errors.Add(field, fault);
         return fault is null ? url : null;
+    }
+
+    /// <summary>A preset's address taken over as it is listed: its words in capitals stand for what only the account's owner knows.</summary>
+    private static string? Placeholder(string text)
+    {
+        var rest = text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..];
+        var path = rest.IndexOf('/', StringComparison.Ordinal);
+        var host = path < 0 ? rest : rest[..path];
+        return host == "HOST" || host.StartsWith("HOST:", StringComparison.Ordinal) ? "still holds HOST: write the name of your own server in its place, such as cloud.example.com."
+            : path >= 0 && rest[path..].Split('/').Contains("USER") && IntegrationTypes.ProviderOf(host)?.Url.Contains("/USER/", StringComparison.Ordinal) == true ? "still holds USER: write your user name there in its place."
+            : null;
     }
 
     private CaldavConfig? Caldav(IntegrationType type, ConfigRequest given, CaldavConfig? current, IReadOnlyDictionary<Guid, string> known, FieldErrors errors)

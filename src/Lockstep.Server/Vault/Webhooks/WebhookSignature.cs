@@ -38,6 +38,23 @@ internal static class WebhookSignature
         }
     }
 
+    /// <summary>What is signed with, of a secret that somebody else has made: the bytes of its base64 after <c>whsec_</c>, else its text.</summary>
+    public static Secret KeyOf(Secret told)
+    {
+        var text = told.RevealText();
+        var bytes = new byte[text.Length];
+        try
+        {
+            return text.StartsWith(SecretPrefix, StringComparison.Ordinal) && Convert.TryFromBase64String(text[SecretPrefix.Length..], bytes, out var length)
+                ? Secret.FromBytes(bytes.AsSpan(0, length))
+                : Secret.FromText(text);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(bytes);
+        }
+    }
+
     /// <param name="keys">Newest first.</param>
     /// <param name="timestamp">Seconds since 1970.</param>
     public static string Sign(IEnumerable<Secret> keys, string id, long timestamp, string body)

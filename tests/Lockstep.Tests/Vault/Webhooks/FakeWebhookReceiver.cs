@@ -28,6 +28,9 @@ internal sealed class FakeWebhookReceiver : IAsyncDisposable
 
     public string? Location { get; set; }
 
+    /// <summary>Of every request, in order.</summary>
+    public ConcurrentQueue<IReadOnlyDictionary<string, string>> Headers { get; } = new();
+
     /// <summary>Takes requests and says nothing.</summary>
     public bool Silent { get; set; }
 
@@ -76,6 +79,7 @@ internal sealed class FakeWebhookReceiver : IAsyncDisposable
         var headers = context.Request.Headers;
         var message = new Message(headers["webhook-id"].ToString(), headers["webhook-timestamp"].ToString(), headers["webhook-signature"].ToString(), await reader.ReadToEndAsync());
         received.Enqueue(message);
+        Headers.Enqueue(headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase));
         while (Silent)
             await Task.Delay(20, context.RequestAborted);
         context.Response.StatusCode = Answer(received.Count, message);
