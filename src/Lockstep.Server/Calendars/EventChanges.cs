@@ -1,7 +1,5 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using Lockstep.Server.ChangeSync;
-using Lockstep.Server.Http;
 using Lockstep.Server.Postgres;
 using Lockstep.Server.Tenancy;
 
@@ -51,28 +49,6 @@ internal sealed class EventChanges(ChangeLog log)
             Require(await log.AppendAndCommit(transaction, ScopeOf(owner), [.. events.Select(ToChange)], rows, ct));
     }
 
-    /// <summary>All fields of the record, as JSON.</summary>
-    public static IReadOnlyDictionary<string, string> Fields(EventRow row)
-    {
-        var view = EventView.Of(row);
-        return new Dictionary<string, string>
-        {
-            ["uid"] = Json(view.Uid),
-            ["summary"] = Json(view.Summary),
-            ["description"] = Json(view.Description),
-            ["location"] = Json(view.Location),
-            ["start"] = Json(view.Start),
-            ["end"] = Json(view.End),
-            ["allDay"] = Json(view.AllDay),
-            ["status"] = Json(view.Status),
-            ["transparency"] = Json(view.Transparency),
-            ["recurrence"] = Json(view.Recurrence),
-            ["calendarId"] = Json(view.CalendarId),
-            ["matterId"] = Json(view.MatterId),
-            ["ics"] = Json(row.Ics),
-        };
-    }
-
     private static Change ToChange(EventRow row) => new(
         App, Table, row.Id.ToString(),
         row.Deleted ? ChangeOp.Delete : row.Version == 1 ? ChangeOp.Insert : ChangeOp.Update,
@@ -80,9 +56,8 @@ internal sealed class EventChanges(ChangeLog log)
     {
         At = FieldTime.Of(row.ChangedAt, Change.Server),
         Merge = MergeKind.Register,
-        Fields = row.Deleted
-            ? ImmutableSortedDictionary<string, FieldWrite>.Empty
-            : Fields(row).ToImmutableSortedDictionary(field => field.Key, field => new FieldWrite(field.Value, null), StringComparer.Ordinal),
+        Fields = row.Deleted ? ImmutableSortedDictionary<string, FieldWrite>.Empty : row.Record.Fields,
+        Whole = row.Deleted ? null : row.Record.State,
     };
 
     /// <summary>An event and its record must not say different things: better nothing is stored.</summary>
@@ -93,6 +68,4 @@ internal sealed class EventChanges(ChangeLog log)
     }
 
     private static Scope ScopeOf(Tenant owner) => owner.Workspace is { } workspace ? Scope.Of(workspace) : Scope.Own;
-
-    private static string Json<T>(T value) => JsonSerializer.Serialize(value, StrictJson.Options);
 }

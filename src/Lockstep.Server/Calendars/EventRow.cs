@@ -37,8 +37,14 @@ internal sealed record EventRow(
         }
     }
 
+    private EventRecord? record;
+
+    /// <summary>Made when first asked for.</summary>
+    public EventRecord Record => record is { } known && known.IsOf(this) ? known : record = EventRecord.Of(this);
+
     /// <summary>The same, of which the text was read already.</summary>
-    public EventRow Knowing(EventFacts facts) => this with { read = (Ics, facts) };
+    /// <param name="made">What was made of that text; it counts where it is of this row.</param>
+    public EventRow Knowing(EventFacts facts, EventRecord? made = null) => this with { read = (Ics, facts), record = made };
 
     public string ETag => $"\"{Version}\"";
 

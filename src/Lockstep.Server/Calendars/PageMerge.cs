@@ -80,7 +80,7 @@ internal sealed class PageMerge
         if (row is null)
         {
             var id = EventId.New();
-            Write(new EventRow(id, Owner, calendar, null, facts.Uid, remote.Ics, 1, at, false, now, false).Knowing(facts), clean);
+            Write(new EventRow(id, Owner, calendar, null, facts.Uid, remote.Ics, 1, at, false, now, false).Knowing(facts, remote.Record), clean);
             return;
         }
         var pending = entry is { IsPending: true } ? entry : PendingOf(row.Id);
@@ -106,7 +106,7 @@ internal sealed class PageMerge
                     Touch(Later(row, row.ChangedAt));
                 break;
             case MergeStep.TakeRemote or MergeStep.ConflictRemoteWins:
-                Write((Later(row, at) with { Ics = remote.Ics, Uid = facts.Uid, Deleted = false }).Knowing(facts), clean);
+                Write((Later(row, at) with { Ics = remote.Ics, Uid = facts.Uid, Deleted = false }).Knowing(facts, remote.Record), clean);
                 break;
             case MergeStep.Rebase or MergeStep.ConflictLocalWins:
                 Put(clean with

@@ -68,7 +68,7 @@ internal static class PushedEvents
             return Refused(errors);
         var edited = row with { Ics = ics ?? EventEditing.Patch(row.Ics, change!, at), Matter = matter, Version = row.Version + 1, ChangedAt = at };
         await Store(transaction, row, edited, ct);
-        return new AppVerdict.Accepted(EventChanges.Fields(edited));
+        return new AppVerdict.Accepted(EventRecord.Texts(edited));
     }
 
     /// <param name="tombstone">The event was deleted and a later write brings it back.</param>
@@ -96,7 +96,7 @@ internal static class PushedEvents
             await Store(transaction, tombstone, row, ct);
         else if (!await Insert(transaction, row, target, ct))
             return IdUnavailable;
-        return new AppVerdict.Accepted(EventChanges.Fields(row));
+        return new AppVerdict.Accepted(EventRecord.Texts(row));
     }
 
     /// <returns>False when the id, or the name that it gives the resource, is taken.</returns>

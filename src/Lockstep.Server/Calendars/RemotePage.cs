@@ -1,3 +1,4 @@
+using Lockstep.Server.Tenancy;
 using NodaTime;
 
 namespace Lockstep.Server.Calendars;
@@ -16,10 +17,18 @@ internal sealed record RemoteObject(string Href, string? ETag, string Ics, Insta
 
     public string? Problem => Read.Problem;
 
-    /// <summary>Reads the text now: there is time for it while the page before is written.</summary>
-    public RemoteObject AsRead()
+    /// <summary>What a new event of this text comes to; null unless it was asked for with <see cref="AsRead"/>.</summary>
+    public EventRecord? Record { get; private set; }
+
+    /// <summary>Reads the text now, and makes of it what the change log needs: there is time for it while the page before is written.</summary>
+    /// <param name="calendar">Where it is.</param>
+    public RemoteObject AsRead(CalendarId calendar, Instant now)
     {
-        _ = Read;
+        if (Facts is not { } facts)
+            return this;
+        var row = new EventRow(default, default, calendar, null, facts.Uid, Ics, 1, EventClock.OfRemote(facts.LastModified, LastModified, now), false, now, false);
+        Record = row.Knowing(facts).Record;
+        _ = Record.State.Text;
         return this;
     }
 

@@ -8,13 +8,10 @@ internal sealed class AppendRows
 {
     private readonly List<Row> rows = [];
 
-    // A change that brings its record whole says the same as the record itself.
-    private readonly Dictionary<RecordState, (string Data, string Times)> texts = new(ReferenceEqualityComparer.Instance);
-
     /// <param name="movedTo">With a deletion: the scope to which the record went.</param>
     /// <param name="sameSpace">With <paramref name="movedTo"/>: it is in the space of before.</param>
     public void Add(RecordKey key, long seq, Instant at, RecordDelta delta, Change change, string? label, Guid? movedTo = null, bool sameSpace = false) =>
-        rows.Add(new Row(key, seq, at, delta, change, label, Text(delta.State).Data, StateText.LaterTimes(delta.State) ?? Text(delta.State).Times, movedTo, sameSpace));
+        rows.Add(new Row(key, seq, at, delta, change, label, delta.State.Text.Data, StateText.LaterTimes(delta.State) ?? delta.State.Text.Times, movedTo, sameSpace));
 
     public Statement Append(IReadOnlyList<(LockedScope Scope, long Before)> scopes, IReadOnlyList<KeyValuePair<RecordKey, TrackedRecord>> records)
     {
@@ -53,8 +50,8 @@ internal sealed class AppendRows
             records.Select(record => record.Key.App).ToArray(),
             records.Select(record => record.Key.Table).ToArray(),
             records.Select(record => record.Key.RecordId).ToArray(),
-            records.Select(record => Text(record.Value.State).Data).ToArray(),
-            records.Select(record => Text(record.Value.State).Times).ToArray(),
+            records.Select(record => record.Value.State.Text.Data).ToArray(),
+            records.Select(record => record.Value.State.Text.Times).ToArray(),
             records.Select(record => StateText.Numbers(record.Value.FieldSeq)).ToArray(),
             records.Select(record => StateText.Time(record.Value.State.WrittenAt)).ToArray(),
             records.Select(record => StateText.Time(record.Value.State.DeletedAt)).ToArray(),
@@ -75,13 +72,6 @@ internal sealed class AppendRows
         ChangeOp.Update => "update",
         _ => "delete",
     };
-
-    private (string Data, string Times) Text(RecordState state)
-    {
-        if (!texts.TryGetValue(state, out var text))
-            texts[state] = text = (StateText.Data(state), StateText.Times(state));
-        return text;
-    }
 
     private T[] Column<T>(Func<Row, T> value) => rows.Select(value).ToArray();
 

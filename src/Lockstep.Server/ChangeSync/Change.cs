@@ -18,6 +18,9 @@ internal sealed record Change(string App, string Table, string RecordId, ChangeO
     public ImmutableSortedDictionary<string, FieldWrite> Fields { get; init; } =
         ImmutableSortedDictionary.Create<string, FieldWrite>(StringComparer.Ordinal);
 
+    /// <summary>What a register's fields come to, made before where there was time for it; null: it is made when the change is merged.</summary>
+    public RecordState? Whole { get; init; }
+
     /// <summary>When it was deleted, or written where a field has no time of its own. Null: when it arrives.</summary>
     public FieldTime? At { get; init; }
 

@@ -46,7 +46,7 @@ internal static class ConflictRule
         var deleted = Later(left.DeletedAt, right.DeletedAt);
         var winner = CompareWrites(left, right) >= 0 ? left : right;
         return winner.WrittenAt is { } written && (deleted is null || written > deleted)
-            ? winner with { DeletedAt = deleted }
+            ? winner.DeletedAt == deleted ? winner : winner with { DeletedAt = deleted }
             : new RecordState(RecordState.NoFields, null, deleted); // (4)
     }
 

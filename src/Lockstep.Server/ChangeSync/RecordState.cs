@@ -23,8 +23,16 @@ internal sealed record RecordState(ImmutableSortedDictionary<string, FieldValue>
 
     public bool IsLive => WrittenAt is not null;
 
+    // A copy with other fields takes this along, so it says of which fields it is.
+    private Written? written;
+
     /// <summary>What quotas count, in characters: names, values and times; 0 once deleted.</summary>
-    public int Size => IsLive ? Fields.Sum(each => 2 * each.Key.Length + each.Value.Json.Length + each.Value.At.ClientId.Length + TimeSize) : 0;
+    public int Size => IsLive ? Texts.Size : 0;
+
+    /// <summary>As jsonb columns; written when first asked for.</summary>
+    public (string Data, string Times) Text => (Texts.Data, Texts.Times);
+
+    private Written Texts => written is { } known && ReferenceEquals(known.Fields, Fields) ? known : written = Written.Of(this);
 
     /// <summary>A write of these fields, or an insert without any.</summary>
     public static RecordState Write(IEnumerable<KeyValuePair<string, FieldValue>> fields, FieldTime at)
@@ -39,4 +47,15 @@ internal sealed record RecordState(ImmutableSortedDictionary<string, FieldValue>
         other is not null && WrittenAt == other.WrittenAt && DeletedAt == other.DeletedAt && Fields.SequenceEqual(other.Fields);
 
     public override int GetHashCode() => HashCode.Combine(WrittenAt, DeletedAt, Fields.Count);
+
+    private sealed record Written(ImmutableSortedDictionary<string, FieldValue> Fields, string Data, string Times, int Size)
+    {
+        public static Written Of(RecordState state)
+        {
+            var size = 0;
+            foreach (var (name, field) in state.Fields)
+                size += (2 * name.Length) + field.Json.Length + field.At.ClientId.Length + TimeSize;
+            return new Written(state.Fields, StateText.Data(state), StateText.Times(state), size);
+        }
+    }
 }

@@ -6,6 +6,8 @@ internal static class WrittenState
     /// <param name="arrival">What counts where the change says no time of its own.</param>
     public static RecordState Of(Change change, MergeKind kind, FieldTime arrival)
     {
+        if (change.Whole is { } whole && kind == MergeKind.Register)
+            return whole;
         var at = change.At ?? arrival;
         if (change.Op == ChangeOp.Delete)
             return RecordState.Delete(at);

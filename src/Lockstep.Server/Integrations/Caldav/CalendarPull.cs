@@ -11,7 +11,7 @@ namespace Lockstep.Server.Integrations.Caldav;
 /// </remarks>
 internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, CalendarState server)
 {
-    private const int PageSize = 200;
+    private const int PageSize = 100;
 
     /// <summary>Pages grow to this: fewer round trips, and no transaction that keeps the owner's other writes waiting for long.</summary>
     private const int LargestPage = 800;
@@ -191,7 +191,7 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
         {
             if (!open.Remove(found.Href))
                 return;
-            page.Add(Remote(found).AsRead());
+            page.Add(AsRead(Remote(found)));
             length += found.Ics.Length;
             if (page.Count < size && length < LongestPage)
                 return;
@@ -284,6 +284,8 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
 
     private RemoteObject Remote(CalendarObject found) => new(Spelling(found.Href), found.ETag?.Value, found.Ics, found.LastModified);
 
+    private RemoteObject AsRead(RemoteObject remote) => remote.AsRead(calendar.Id, tools.Now);
+
     /// <summary>One resource has one row, however the server writes its address today.</summary>
     private string Spelling(Href listed) => spellings?.GetValueOrDefault(listed) ?? listed.ToString();
 
@@ -320,7 +322,7 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
 
         private void Add(RemoteObject remote)
         {
-            page.Add(remote.AsRead());
+            page.Add(pull.AsRead(remote));
             length += remote.Ics.Length;
         }
     }
