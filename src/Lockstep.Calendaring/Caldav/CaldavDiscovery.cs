@@ -146,8 +146,8 @@ internal sealed class CaldavDiscovery(DavExchange exchange, Uri given)
         // Privileges unknown means that a write is tried; the server decides.
         var readOnly = privileges is { Count: > 0 } && !privileges.Any(p => p is "write" or "bind" or "all");
         var name = resource.Text(DavName.DisplayName) ?? resource.Href.Name;
-        var state = (Ctag: resource.Text(DavName.Ctag), Token: resource.Text(DavName.SyncToken));
-        return new CalendarInfo(resource.Href, name, ColorOf(resource.Text(DavName.Color)), components, readOnly, state.Ctag, state.Token);
+        return new CalendarInfo(
+            resource.Href, name, ColorOf(resource.Text(DavName.Color)), components, readOnly, resource.Text(DavName.Ctag), resource.Has(DavName.Reports, "sync-collection"));
     }
 
     /// <summary>Apple writes <c>#RRGGBBAA</c>.</summary>

@@ -5,6 +5,7 @@ namespace Lockstep.Calendaring.Caldav;
 /// <param name="Color"><c>#RRGGBB</c>, or null.</param>
 /// <param name="Components">Such as VEVENT and VTODO, upper case; empty when the server does not say, which means any.</param>
 /// <param name="ReadOnly">The privileges (RFC 3744 section 5.4) name no right to add members.</param>
+/// <param name="ReportsChanges">It says that it does sync-collection (RFC 6578 section 3.2). Its sync-token is not asked for here: making one takes some servers as long as reading everything.</param>
 public sealed record CalendarInfo(
     Href Href,
     string Name,
@@ -12,7 +13,7 @@ public sealed record CalendarInfo(
     IReadOnlyList<string> Components,
     bool ReadOnly,
     string? Ctag,
-    string? SyncToken)
+    bool ReportsChanges)
 {
     public bool HoldsEvents => Components.Count == 0 || Components.Contains("VEVENT");
 
@@ -21,7 +22,11 @@ public sealed record CalendarInfo(
 }
 
 /// <summary>What an idle poll tells of one calendar; either may be null where the server lacks it.</summary>
-public sealed record CalendarState(Href Href, string? Ctag, string? SyncToken);
+public sealed record CalendarState(Href Href, string? Ctag, string? SyncToken)
+{
+    /// <summary>Its changes can be asked for (RFC 6578); a token says so, or the calendar's description.</summary>
+    public bool ReportsChanges { get; init; } = SyncToken is not null;
+}
 
 /// <summary>What <see cref="CaldavClient.PollHomeAsync"/> found.</summary>
 public sealed record PollReport(IReadOnlyList<CalendarState> Calendars);

@@ -12,6 +12,7 @@ internal readonly record struct DavName(string Namespace, string Local)
     public static readonly DavName LastModified = Dav("getlastmodified");
     public static readonly DavName SyncToken = Dav("sync-token");
     public static readonly DavName Privileges = Dav("current-user-privilege-set");
+    public static readonly DavName Reports = Dav("supported-report-set");
     public static readonly DavName Principal = Dav("current-user-principal");
     public static readonly DavName Home = Cal("calendar-home-set");
     public static readonly DavName Components = Cal("supported-calendar-component-set");
@@ -32,7 +33,7 @@ internal static class DavBodies
         """<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><resourcetype/><current-user-principal/><C:calendar-home-set/></prop></propfind>""");
 
     public static readonly byte[] Calendars = Encoding.UTF8.GetBytes(
-        """<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:S="http://calendarserver.org/ns/" xmlns:A="http://apple.com/ns/ical/"><prop><resourcetype/><displayname/><A:calendar-color/><C:supported-calendar-component-set/><current-user-privilege-set/><S:getctag/><sync-token/></prop></propfind>""");
+        """<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:S="http://calendarserver.org/ns/" xmlns:A="http://apple.com/ns/ical/"><prop><resourcetype/><displayname/><A:calendar-color/><C:supported-calendar-component-set/><current-user-privilege-set/><supported-report-set/><S:getctag/></prop></propfind>""");
 
     public static readonly byte[] Poll = Encoding.UTF8.GetBytes(
         """<propfind xmlns="DAV:" xmlns:S="http://calendarserver.org/ns/"><prop><S:getctag/><sync-token/></prop></propfind>""");

@@ -63,8 +63,9 @@ internal sealed class CaldavSync(CaldavClients clients, CalendarMirror mirror, T
                 await mirror.SetCalendars(transaction, integration.Id, choice.Wanted, ct);
             return 0;
         }, ct);
-        // The search has told what a poll would.
-        var told = account.Calendars.Select(calendar => new CalendarState(calendar.Href, calendar.Ctag, calendar.SyncToken));
+        // The search has told what a first read needs.
+        var told = account.Calendars.Where(calendar => calendar.ReportsChanges)
+            .Select(calendar => new CalendarState(calendar.Href, calendar.Ctag, null) { ReportsChanges = true });
         return new Chosen(choice.Missing, await CalendarMirror.Calendars(tools.Session, integration.Id, ct), [.. told]);
     }
 

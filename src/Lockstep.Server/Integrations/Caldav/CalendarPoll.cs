@@ -10,12 +10,12 @@ internal sealed record Polled(MirroredCalendar Calendar, CalendarState? State, C
 /// <summary>Asks what changed: one request for all calendars that lie in one home; step (1) of <see cref="SyncPlan"/>.</summary>
 internal static class CalendarPoll
 {
-    /// <param name="told">What is known already, and not asked again.</param>
+    /// <param name="told">What is known already, and not asked again of a calendar that was never read.</param>
     public static async Task<IReadOnlyList<Polled>> Run(
         CaldavClient client, IReadOnlyList<MirroredCalendar> calendars, IReadOnlyList<CalendarState> told, CancellationToken ct)
     {
         var polled = new List<Polled>(calendars.Count);
-        foreach (var calendar in calendars)
+        foreach (var calendar in calendars.Where(calendar => calendar is { SyncToken: null, Ctag: null }))
         {
             if (told.FirstOrDefault(one => one.Href.Equals(Href.Parse(calendar.Href))) is { } state)
                 polled.Add(new Polled(calendar, state, null));

@@ -67,7 +67,7 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
         if (calendar.SyncToken is { } token)
             return await Follow(token, ct);
         // With something here already, a first read was cut: comparing fetches only what is missing.
-        var isFirst = server.SyncToken is not null && (await CalendarMirror.Objects(tools.Session, calendar.Id, ct)).Count == 0;
+        var isFirst = server.ReportsChanges && (await CalendarMirror.Objects(tools.Session, calendar.Id, ct)).Count == 0;
         return isFirst ? await Follow(null, ct) : await CompareAnew(ct);
     }
 
@@ -114,7 +114,7 @@ internal sealed class CalendarPull(SyncTools tools, MirroredCalendar calendar, C
     /// <summary>All ETags, by the server's own report where it makes one, against all that is here.</summary>
     private async Task<CalendarResult?> CompareAnew(CancellationToken ct)
     {
-        if (server.SyncToken is null)
+        if (!server.ReportsChanges)
             return await Compare(ct);
         var answer = await tools.Client.ListByReportAsync(href, ct);
         if (answer.TryGet(out var listing, out var failure))

@@ -47,7 +47,7 @@ public sealed class RadicaleDiscoveryTests(RadicaleServer radicale) : IClassFixt
         work.ReadOnly.ShouldBeFalse();
         work.IsWritable.ShouldBeTrue();
         work.Ctag.ShouldNotBeNull();
-        work.SyncToken.ShouldNotBeNull();
+        work.ReportsChanges.ShouldBeTrue();
     }
 
     [Fact]
