@@ -88,7 +88,7 @@ internal static class RestoredEvents
         {
             var edited = (row with { Ics = restored.Ics, Matter = matter, Version = row.Version + 1, ChangedAt = at, Deleted = false }).Knowing(facts);
             await PushedEvents.Store(transaction, row, edited, ct);
-            return new AppVerdict.Accepted(EventChanges.Fields(edited), note);
+            return new AppVerdict.Accepted(EventRecord.Texts(edited), note);
         }
         // (4)
         var owner = workspace is { } of ? Tenant.Of(of) : Tenant.Of(transaction.Caller.RequiredUser);
@@ -97,7 +97,7 @@ internal static class RestoredEvents
             target = null;
         var made = new EventRow(id, owner, target?.Id, matter, facts.Uid, restored.Ics, 1, at, false, at, false).Knowing(facts);
         return await PushedEvents.Insert(transaction, made, target, ct)
-            ? new AppVerdict.Accepted(EventChanges.Fields(made), note ?? (restored.Calendar is not null && target is null ? WithoutCalendar : null))
+            ? new AppVerdict.Accepted(EventRecord.Texts(made), note ?? (restored.Calendar is not null && target is null ? WithoutCalendar : null))
             : PushedEvents.IdUnavailable;
     }
 
