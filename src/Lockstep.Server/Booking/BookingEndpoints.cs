@@ -115,7 +115,10 @@ internal static class BookingEndpoints
         if (view.Provider is not { } provider || !view.CanChange)
             return new SeeOther($"/c/booking/{link}");
         if (BookingForm.ReadInstant(at) is { } start)
-            return Html(BookingPages.ConfirmMove(view, new Slot(start, start + provider.Rules.Length)));
+        {
+            var (slot, open) = (new Slot(start, start + provider.Rules.Length), await finder.Find(provider, Around(provider, start, finder.Now), provider.Rules, ct));
+            return open.Slots.Any(one => one.Start == start) ? Html(BookingPages.ConfirmMove(view, slot)) : Html(BookingPages.MoveGone(view, slot, open), 409);
+        }
         return Html(await ChooseTime(view, provider, day, month, finder, context.Request, ct));
     }
 

@@ -126,6 +126,7 @@ public sealed class BookingTests(LockstepApp app) : IClassFixture<LockstepApp>, 
         choice.QuerySelector<IHtmlAnchorElement>(".slots a")!.GetAttribute("href")
             .ShouldBe($"{link}/move?at={BookingVisitor.At(monday, "09:30")}&tz=Asia%2FDubai");
         (await visitor.PageAsync($"{link}/move?at={BookingVisitor.At(monday, "11:00")}")).QuerySelector("h2")!.TextContent.ShouldBe("Take this time instead?");
+        (await visitor.PageAsync($"{link}/move?at={BookingVisitor.At(monday, "10:00")}", HttpStatusCode.Conflict)).QuerySelector("h2")!.TextContent.ShouldBe("Sorry, that time has just gone");
         (await visitor.SendAsync($"{link}/move", new Dictionary<string, string> { ["at"] = BookingVisitor.At(monday, "11:00") })).Headers.Location!.ToString().ShouldBe(link);
         (await app.Anonymous().TimesAsync("mover", monday)).ShouldBe(["09:00", "09:30", "10:30", "11:30"]);
         var moved = await visitor.PageAsync(link);

@@ -1,4 +1,5 @@
 using Lockstep.Server.Calendars;
+using Lockstep.Server.Console.Connections;
 using Lockstep.Server.Integrations;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -50,14 +51,10 @@ internal static class MonthPages
         var query = new EventQuery(
             zone.AtStartOfDay(empty.First).ToInstant(), zone.AtStartOfDay(empty.Last.PlusDays(1)).ToInstant(), true, zone, null, EventQuery.DefaultLimit);
         var page = await EventPages.Read(visit.Session, query, ct);
-        var connections = (await store.List(visit.Session, null, null, MostConnections, ct)).Where(one => one.Syncs).ToList();
-        var view = empty with { Events = page?.Items, HasConnections = connections.Count > 0 };
-        if (view.Kept.Count == 0)
-            return view;
-        var calendars = new List<(string, MirroredCalendar)>();
-        foreach (var connection in connections.Where(one => one.Workspace is null))
-            foreach (var calendar in (await store.Calendars(visit.Session, connection.Id, ct)).Where(one => !one.ReadOnly))
-                calendars.Add((connection.Label, calendar));
-        return view with { Calendars = calendars };
+        var view = empty with { Events = page?.Items, HasConnections = (await store.List(visit.Session, null, null, MostConnections, ct)).Any(one => one.Syncs) };
+        return view.Kept.Count == 0 ? view : view with
+        {
+            Calendars = [.. (await ConnectedCalendar.Of(visit.Session, store, ct)).Where(one => one.Connection.Workspace is null && !one.Calendar.ReadOnly)],
+        };
     }
 }

@@ -1,4 +1,5 @@
 using Lockstep.Server.Calendars;
+using Lockstep.Server.Console.Connections;
 using Lockstep.Server.Console.Frame;
 using NodaTime;
 
@@ -13,7 +14,7 @@ internal sealed record MonthView(YearMonth Month, IReadOnlyList<EventView>? Even
     public IReadOnlyList<EventView> Kept => [.. (Events ?? []).Where(IsKept).DistinctBy(one => one.Id)];
 
     /// <summary>Where they can go.</summary>
-    public IReadOnlyList<(string Connection, MirroredCalendar Calendar)> Calendars { get; init; } = [];
+    public IReadOnlyList<ConnectedCalendar> Calendars { get; init; } = [];
 
     public static bool IsKept(EventView one) => one is { CalendarId: null, WorkspaceId: null };
 

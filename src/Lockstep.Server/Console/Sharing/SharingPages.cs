@@ -1,6 +1,6 @@
 using Lockstep.Server.Booking;
 using Lockstep.Server.Booking.Page;
-using Lockstep.Server.Calendars;
+using Lockstep.Server.Console.Connections;
 using Lockstep.Server.Integrations;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -12,7 +12,6 @@ namespace Lockstep.Server.Console.Sharing;
 internal static class SharingPages
 {
     private const string Section = "sharing";
-    private const int MostConnections = 50;
 
     public static void Map(IEndpointRouteBuilder console)
     {
@@ -34,14 +33,8 @@ internal static class SharingPages
             : ConsoleVisit.Go("/console/sharing", wanted.IsPublic == stored.IsPublic ? "page-saved" : wanted.IsPublic ? "page-published" : "page-hidden");
     }
 
-    private static async Task<IResult> Draw(ConsoleVisit visit, Provider provider, IntegrationStore store, Refusal? refusal, CancellationToken ct)
-    {
-        var calendars = new List<(string, MirroredCalendar)>();
-        foreach (var connection in await store.List(visit.Session, null, null, MostConnections, ct))
-            foreach (var calendar in await store.Calendars(visit.Session, connection.Id, ct))
-                calendars.Add((connection.Label, calendar));
-        return await visit.Page<SharingPage>(Section, new SharingView(provider, calendars), refusal);
-    }
+    private static async Task<IResult> Draw(ConsoleVisit visit, Provider provider, IntegrationStore store, Refusal? refusal, CancellationToken ct) =>
+        await visit.Page<SharingPage>(Section, new SharingView(provider, await ConnectedCalendar.Of(visit.Session, store, ct)), refusal);
 
     private static async Task<IResult> Preview(ConsoleVisit visit, OpenTimesFinder finder, string? day, string? month, string? tz, CancellationToken ct) =>
         await Draw(visit, (await ProviderEndpoints.Get(visit.Session, ct)).Value!, finder, PageQuery.Read(day, month, tz), ct);

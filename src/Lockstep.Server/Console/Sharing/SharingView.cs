@@ -1,11 +1,12 @@
 using Lockstep.Server.Booking;
 using Lockstep.Server.Calendars;
+using Lockstep.Server.Console.Connections;
 
 namespace Lockstep.Server.Console.Sharing;
 
 /// <param name="Provider">As stored; after a refusal, as typed.</param>
-/// <param name="Calendars">That may take time, with the name of their connection.</param>
-internal sealed record SharingView(Provider Provider, IReadOnlyList<(string Connection, MirroredCalendar Calendar)> Calendars)
+/// <param name="Calendars">That may take time.</param>
+internal sealed record SharingView(Provider Provider, IReadOnlyList<ConnectedCalendar> Calendars)
 {
     public ProviderSettings Settings => Provider.Settings ?? new();
 

@@ -1,5 +1,6 @@
 using Lockstep.Server.Booking.Why;
 using Lockstep.Server.Calendars;
+using Lockstep.Server.Console.Connections;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -44,11 +45,9 @@ internal static class WhyPages
         // Somebody who did not ask yet sees the next day as an example.
         var (date, clock) = (day is { Length: > 0 } ? day : LocalDatePattern.Iso.Format(visit.Now.InZone(zone).Date.PlusDays(1)), at is { Length: > 0 } ? at : "10:00");
         var (found, refusal) = visit.Read<WhyView>(await WhyEndpoint.Why(visit.Session, time, ct, $"{date}T{clock}"));
-        var connections = new Dictionary<Guid, Guid>();
-        if (found is { Offered: false })
-            foreach (var connection in await store.List(visit.Session, null, null, 50, ct))
-                foreach (var calendar in await store.Calendars(visit.Session, connection.Id, ct))
-                    connections[calendar.Id.Value] = connection.Id.Value;
+        var connections = found is { Offered: false }
+            ? (await ConnectedCalendar.Of(visit.Session, store, ct)).ToDictionary(one => one.Calendar.Id.Value, one => one.Connection.Id.Value)
+            : [];
         // In the words of this page; the fields show what fields for a day and a time can show.
         return await visit.Page<WhyPage>("sharing", new WhyPageView(
             LocalDatePattern.Iso.Parse(date).Success ? date : "", LocalTimePattern.CreateWithInvariantCulture("HH:mm").Parse(clock).Success ? clock : "", found, connections),
