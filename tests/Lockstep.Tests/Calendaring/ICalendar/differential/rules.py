@@ -16,8 +16,13 @@ class TooSlow(Exception):
     pass
 
 
+armed = False
+
+
 def too_slow(*_):
-    raise TooSlow
+    # Its signal may come late, when another rule is at work or none.
+    if armed:
+        raise TooSlow
 
 
 def expand(start, rule, days):
@@ -33,14 +38,26 @@ def expand(start, rule, days):
     return [first, *starts] if starts and starts[0] == first else None
 
 
+def within_limit(text, rule, days):
+    global armed
+    try:
+        try:
+            armed = True
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0.05)
+            return expand(datetime.strptime(text, FORMAT), rule, int(days))
+        except (ValueError, IndexError):
+            return None
+        finally:
+            armed = False
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    except TooSlow:
+        armed = False
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        return None
+
+
 # Processor time: what is too slow does not depend on what else the machine does.
 signal.signal(signal.SIGVTALRM, too_slow)
 for line in sys.stdin:
-    text, rule, days = line.strip().split("|")
-    signal.setitimer(signal.ITIMER_VIRTUAL, 0.05)
-    try:
-        found = expand(datetime.strptime(text, FORMAT), rule, int(days))
-    except (TooSlow, ValueError, IndexError):
-        found = None
-    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    found = within_limit(*line.strip().split("|"))
     print("-" if found is None else found[0].strftime(FORMAT) + "|" + " ".join(at.strftime(FORMAT) for at in found[1:]))
