@@ -88,7 +88,7 @@ internal sealed class PageMerge
         // An editor that leaves LAST-MODIFIED as it found it has not said when it was.
         if (pending?.Base is { } text && facts.LastModified is { } same && EventFacts.Read(text, out _)?.LastModified == same)
             at = EventClock.OfRemote(null, remote.LastModified, now);
-        var isAdopted = Adopted.Remove(row.Id, out var readOnly) && entry is null;
+        var isAdopted = Adopted.Remove(row.Id, out var readOnly) && entry?.Event is null;
         var step = ResourceMerge.Decide(pending?.State ?? (isAdopted ? ObjectState.Changed : ObjectState.Clean), local, [pending?.Base, pending?.Sent], new ResourceSide(remote.Ics, remote.ETag, at));
         if (isAdopted && readOnly && step == MergeStep.ConflictLocalWins)
             step = MergeStep.ConflictRemoteWins;

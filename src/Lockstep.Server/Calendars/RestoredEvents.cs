@@ -46,16 +46,17 @@ internal static class RestoredEvents
             FROM   unnest($1::integer[], $2::uuid[], $3::uuid[], $4::text[], $5::text[]) n(at, id, spare, uid, space)
             JOIN   lockstep.resolve_spaces($6) r ON r.space = n.space
             CROSS  JOIN LATERAL (
-                   SELECT o.id, o.workspace_id, o.changed_at, CASE o.id WHEN n.id THEN 1 ELSE 2 END AS rank
+                   SELECT o.id, o.workspace_id, o.changed_at, false AS deleted, CASE o.id WHEN n.id THEN 1 ELSE 2 END AS rank
                    FROM   lockstep.events o
                    WHERE  o.id IN (n.id, n.spare)
                    UNION  ALL
-                   SELECT o.id, o.workspace_id, o.changed_at, 3
+                   -- A deleted one too: whether it comes back is for the times to say.
+                   SELECT o.id, o.workspace_id, o.changed_at, o.deleted, 3
                    FROM   lockstep.calendars c
-                   JOIN   lockstep.events o ON o.calendar_id = c.id AND o.uid = n.uid AND NOT o.deleted
+                   JOIN   lockstep.events o ON o.calendar_id = c.id AND o.uid = n.uid
                    WHERE  c.workspace_id IS NOT DISTINCT FROM r.workspace_id) e
             WHERE  e.workspace_id IS NOT DISTINCT FROM r.workspace_id
-            ORDER  BY n.at, e.rank, e.changed_at DESC, e.id
+            ORDER  BY n.at, e.rank, e.deleted, e.changed_at DESC, e.id
             """,
             asked,
             asked.Select(i => Guid.Parse(changes[i].RecordId)).ToArray(),

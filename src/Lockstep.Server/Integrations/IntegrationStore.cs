@@ -19,6 +19,11 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
     public async Task<Integration?> Get(TenantSession session, IntegrationId id, CancellationToken ct) =>
         await session.First(IntegrationRows.Read(id, null, null, 1), Integration.Read, ct);
 
+    /// <summary>Whether the caller may change it: its user, or an admin of its workspace.</summary>
+    public static async Task<bool> Administers(TenantSession session, Integration integration, CancellationToken ct) =>
+        integration.Workspace is not { } workspace
+        || (await session.Query(new Statement("SELECT $1 = ANY (lockstep.administered_workspaces())", workspace.Value), row => row.GetBoolean(0), ct))[0];
+
     public async Task<IReadOnlyList<Integration>> List(
         TenantSession session, IntegrationId? after, WorkspaceId? workspace, int limit, CancellationToken ct) =>
         await session.Query(IntegrationRows.Read(null, after, workspace, limit), Integration.Read, ct);
@@ -68,7 +73,11 @@ internal sealed class IntegrationStore(IntegrationRules rules, CredentialVault v
             return await Done(await Write(session, null, changed with { Credential = null, OwnsCredential = false, VaultSecret = null },
                 EndsPause(current, changed, newSecret: true), current is { OwnsCredential: true, Credential: { } address } ? address : null, ct));
         var moved = changed.Config.Origin != current.Config.Origin && (current.Credential is not null || current.VaultSecret is not null);
-        if (moved && request is { Secret: null, CredentialId: null, VaultSecretId: null })
+        // To name the secret of before once more is not to give it to the new address.
+        var another = request.Secret is not null
+            || (request.CredentialId is { } stored && stored != current.Credential?.Value)
+            || (request.VaultSecretId is { } vaulted && vaulted != current.VaultSecret);
+        if (moved && !another)
             return new IntegrationOutcome.SecretRequired(changed.Config.Host);
         var outcome = request.Secret is { } secret && !moved && current is { OwnsCredential: true, Credential: { } owned }
             ? await Rotate(session, owned, secret, current, changed, ct)

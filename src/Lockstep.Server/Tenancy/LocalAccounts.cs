@@ -17,6 +17,9 @@ internal abstract record AccountOutcome
     public sealed record Refused(string Why) : AccountOutcome;
 }
 
+/// <summary>Who signed in, and with which hash of the password.</summary>
+internal sealed record LocalSignIn(UserId User, string Email, string Hash);
+
 /// <summary>Sign-in with e-mail and password, for installations without an identity provider.</summary>
 internal sealed class LocalAccounts(Database database)
 {
@@ -63,12 +66,15 @@ internal sealed class LocalAccounts(Database database)
     public async Task<UserId?> Find(string email, CancellationToken ct) => (await Row(email, ct))?.User;
 
     /// <returns>Null for an unknown address and for a wrong password alike.</returns>
-    public async Task<UserId?> SignIn(string email, string password, CancellationToken ct)
+    public async Task<LocalSignIn?> SignIn(string email, string password, CancellationToken ct)
     {
         var found = await Row(email, ct);
         var verdict = Hasher.VerifyHashedPassword(this, found?.Hash ?? Nobody, password);
-        return found is { } account && verdict != PasswordVerificationResult.Failed ? account.User : null;
+        return found is { } account && verdict != PasswordVerificationResult.Failed ? new LocalSignIn(account.User, email, account.Hash) : null;
     }
+
+    /// <summary>Whether the password is still the one that was checked. Asked once the session is open: a reset in between did not see it.</summary>
+    public async Task<bool> IsStill(LocalSignIn checkedOne, CancellationToken ct) => (await Row(checkedOne.Email, ct))?.Hash == checkedOne.Hash;
 
     private static AccountOutcome.Refused? Unfit(string password) => password.Length is >= ShortestPassword and <= LongestPassword
         ? null

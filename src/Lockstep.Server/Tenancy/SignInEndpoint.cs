@@ -27,11 +27,11 @@ internal static class SignInEndpoint
             return Problems.Conflict("no_local_sign_in", "This installation has no token secret of its own: sign in at your identity provider.");
         if (brake.Try(body.Email, context.Connection.RemoteIpAddress?.ToString()) is { } wait)
             throw new ProblemException(429, "too_many_sign_ins", $"More than {SignInBrake.TriesAMinute} tries a minute. Wait for the seconds in Retry-After.", wait);
-        if (body.Password.Length > LocalAccounts.LongestPassword || await accounts.SignIn(body.Email, body.Password, ct) is not { } user)
+        if (body.Password.Length > LocalAccounts.LongestPassword || await accounts.SignIn(body.Email, body.Password, ct) is not { } local)
             return Problems.Of(401, "sign_in_refused", "No account has this e-mail and password.");
         context.Response.Headers.CacheControl = "no-store";
         return TypedResults.Ok(new SignedIn(
-            new JwtIssuer(options, time).Issue(user.ToString(), body.Email, JwtClaims.Authenticated, Lifetime),
+            new JwtIssuer(options, time).Issue(local.User.ToString(), body.Email, JwtClaims.Authenticated, Lifetime),
             Instant.FromDateTimeOffset(time.GetUtcNow()) + Lifetime));
     }
 }

@@ -58,6 +58,22 @@ public sealed class RestoredEventsTests(CalendarWorld world) : IClassFixture<Cal
         (await Log(user, id)).ShouldBe(calendars[0].Id.ToString(), "clients are told where it is now");
     }
 
+    [Fact]
+    public async Task An_event_that_was_deleted_after_the_export_stays_deleted_also_under_another_id()
+    {
+        var user = await world.NewUser();
+        var calendar = await world.ConnectOne(user);
+        var at = world.Clock.Now - Duration.FromHours(2);
+        await world.Apply(user, calendar, new RemoteObject(Href, "\"1\"", Ics("u", "There", at), null));
+        await world.Mirror.ApplyPage(user, calendar, new RemotePage([], [Href], null), Ct);
+        (await Titles(user)).ShouldBeEmpty();
+
+        (await Restore(user, Guid.CreateVersion7(), at, Ics("u", "There"))).Status.ShouldBe(ChangeStatus.Superseded);
+
+        (await Titles(user)).ShouldBeEmpty();
+        (await CalendarMirror.PendingWrites(user, calendar, 10, Ct)).ShouldBeEmpty();
+    }
+
     [Theory]
     [InlineData(1, false, "Ours", "local")]
     [InlineData(-1, false, "Theirs", "remote")]

@@ -144,6 +144,8 @@ public sealed class ConnectTests(SyncedApp synced) : IClassFixture<SyncedApp>
         await client.SyncedAsync(made.Id());
 
         await client.PatchAsync(made.Id(), $$$"""{"config":{"url":"{{{synced.Fake.Url}}}"}}""").ShouldBeProblemAsync(422, "secret_required");
+        // To name the one of before is not to give it.
+        await client.PatchAsync(made.Id(), $$$"""{"config":{"url":"{{{synced.Fake.Url}}}"},"credentialId":"{{{made.Id("credentialId")}}}"}""").ShouldBeProblemAsync(422, "secret_required");
         var renamed = await client.PatchAsync(made.Id(), """{"label":"Work","syncSchedule":{"intervalSeconds":900}}""").ShouldBeAsync(HttpStatusCode.OK);
         renamed.Text("label").ShouldBe("Work");
         renamed["syncSchedule"]!.Count("intervalSeconds").ShouldBe(900);

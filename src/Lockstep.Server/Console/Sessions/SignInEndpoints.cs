@@ -53,9 +53,14 @@ internal static class SignInEndpoints
     private static async Task<(byte[]? Key, string Why)> ByPassword(ConsoleForm form, ConsoleDoors doors, RequestFrom from, CancellationToken ct)
     {
         var password = form.Raw("password");
-        return password.Length <= LocalAccounts.LongestPassword && await doors.Accounts.SignIn(form["email"], password, ct) is { } user
-            ? (await doors.Sessions.Open(user, from, ct), "This account was deleted.")
-            : (null, "No account has this e-mail and password. Somebody who comes with an identity provider signs in with a token, below.");
+        if (password.Length <= LocalAccounts.LongestPassword && await doors.Accounts.SignIn(form["email"], password, ct) is { } checkedOne)
+        {
+            var key = await doors.Sessions.Open(checkedOne.User, from, ct);
+            if (key is null || await doors.Accounts.IsStill(checkedOne, ct))
+                return (key, "This account was deleted.");
+            await doors.Sessions.End(key, from, ct);
+        }
+        return (null, "No account has this e-mail and password. Somebody who comes with an identity provider signs in with a token, below.");
     }
 
     private static async Task<(byte[]? Key, string Why)> ByToken(string jwt, ConsoleDoors doors, RequestFrom from, CancellationToken ct)

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net.Http.Headers;
@@ -16,6 +17,10 @@ namespace Lockstep.Server.Integrations.Types;
 internal sealed class ConnectionTest(OutboundGuard guard, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Headers that say where a message ends or by which connection it goes (RFC 9110 section 7.6.1, RFC 9112 section 6); no service takes its key in one.</summary>
+    private static readonly FrozenSet<string> Framing = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
+        "Connection", "Content-Length", "Expect", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade");
 
     private readonly HttpMessageInvoker http = guard.CreateInvoker();
 
@@ -57,7 +62,7 @@ internal sealed class ConnectionTest(OutboundGuard guard, TimeProvider time) : I
             throw new ProblemException(422, "key_in_clear", $"config.baseUrl does not begin with https://, and the key is not sent to {url.Host} in clear. Give an https address.");
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
         var text = key.RevealText();
-        if (text.Any(char.IsControl) || !request.Headers.TryAddWithoutValidation(config.Header!, config.Prefix is null ? text : $"{config.Prefix} {text}"))
+        if (Framing.Contains(config.Header!) || text.Any(char.IsControl) || !request.Headers.TryAddWithoutValidation(config.Header!, config.Prefix is null ? text : $"{config.Prefix} {text}"))
             throw new ProblemException(422, "key_unsendable", "The key cannot be sent in that header. Give config.header as the service names it, such as Authorization, and the key without line breaks.");
         var status = await Send(request, ct);
         return status switch

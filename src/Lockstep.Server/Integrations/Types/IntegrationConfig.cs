@@ -28,7 +28,7 @@ internal abstract record IntegrationConfig
     public string Origin => Address?.GetLeftPart(UriPartial.Authority).ToLowerInvariant() ?? "";
 }
 
-/// <summary>A key that is kept for software of the owner's; Lockstep itself sends it nowhere.</summary>
+/// <summary>A key that is kept for software of the owner's; Lockstep itself sends it nowhere but where its owner has it tried.</summary>
 /// <param name="Service">What it is for, such as stripe.</param>
 /// <param name="Username">Which account there; null where there is one.</param>
 /// <param name="BaseUrl">Where the service is asked; null where the owner's software knows.</param>
@@ -48,7 +48,7 @@ internal sealed record ApiKeyConfig(
     public override Uri? Address => BaseUrl is null ? null : new Uri(BaseUrl);
 }
 
-/// <summary>A receiver that software of the owner's sends to, with the signing secret; Lockstep itself sends nothing there.</summary>
+/// <summary>A receiver that software of the owner's sends to, with the signing secret; Lockstep itself sends a test message alone.</summary>
 /// <param name="Events">What is sent; empty: the owner's software knows.</param>
 internal sealed record WebhookConfig(string Url, IReadOnlyList<string> Events) : IntegrationConfig
 {

@@ -50,6 +50,11 @@ public sealed class ConnectionTestTests(LockstepApp app) : IClassFixture<Lockste
                 (await Test(id).ShouldBeProblemAsync(problem, code)).ToJsonString().ShouldNotContain("a-key-marker");
         }
         service.Headers.ShouldAllBe(headers => headers["X-Api-Key"] == "Key a-key-marker");
+        // Each is a reveal by a person, though it was the same version within a minute.
+        var credential = Guid.Parse((await app.As("keeper").GetAsync($"/v1/integrations/{id}").ShouldBeAsync(HttpStatusCode.OK)).Text("credentialId"));
+        (await app.ScalarAsync<long>("SELECT count(*) FROM lockstep.activity_log WHERE entity_id = $1 AND details->>'purpose' = 'test'", credential)).ShouldBe(service.Headers.Count);
+        var framed = await Connect("api_key", new { service = "framed", baseUrl = service.Url, header = "Transfer-Encoding" }, "gzip");
+        await Test(framed).ShouldBeProblemAsync(422, "key_unsendable");
     }
 
     [Fact]
