@@ -36,9 +36,9 @@ internal static class UserCommand
                 case AccountOutcome.Created(var user):
                     Terminal.Say(parsed.GetValue(json), user.ToString(), new { id = user.Value });
                     return ExitCode.Done;
-                case AccountOutcome.Refused(var why):
+                case AccountOutcome.Refused(var why, var isNoAddress):
                     Terminal.Error(why);
-                    return ExitCode.Failed;
+                    return isNoAddress ? ExitCode.Usage : ExitCode.Failed;
                 default:
                     return ExitCode.Failed;
             }
@@ -77,7 +77,7 @@ internal static class UserCommand
                     Terminal.Note($"The password of {parsed.GetValue(email)} is another one; {sessions} sessions of the console have ended.");
                     Terminal.Say(parsed.GetValue(json), made ?? user.ToString(), new { id = user.Value, sessionsEnded = sessions, password = made });
                     return ExitCode.Done;
-                case AccountOutcome.Refused(var why):
+                case AccountOutcome.Refused(var why, _):
                     Terminal.Error($"{why} Nothing was changed.");
                     return ExitCode.Failed;
                 default:

@@ -14,7 +14,8 @@ internal abstract record AccountOutcome
     public sealed record Reset(UserId User, int Sessions) : AccountOutcome;
 
     /// <param name="Why">A sentence for the person who asked.</param>
-    public sealed record Refused(string Why) : AccountOutcome;
+    /// <param name="IsNoAddress">What was given as an address is none: nothing was looked for.</param>
+    public sealed record Refused(string Why, bool IsNoAddress = false) : AccountOutcome;
 }
 
 /// <summary>Who signed in, and with which hash of the password.</summary>
@@ -35,7 +36,7 @@ internal sealed class LocalAccounts(Database database)
     public async Task<AccountOutcome> Create(string email, string password, CancellationToken ct)
     {
         if (email.Length is < 3 or > 254 || !email.Contains('@', StringComparison.Ordinal) || email.Any(char.IsWhiteSpace) || email.Contains('\0', StringComparison.Ordinal))
-            return new AccountOutcome.Refused("That is not an e-mail address.");
+            return new AccountOutcome.Refused("That is not an e-mail address.", IsNoAddress: true);
         if (Unfit(password) is { } unfit)
             return unfit;
         var user = new UserId(Guid.CreateVersion7());

@@ -95,6 +95,8 @@ public sealed class KeyCommandTests
         var made = (await CommandAsync(installation, 0, "user", "reset-password", "ME@example.com", "--temporary")).Output;
         await client.PostAsync("/v1/sign-in", new { email = "me@example.com", password = "the first password" }).ShouldBeProblemAsync(401, "sign_in_refused");
         await client.PostAsync("/v1/sign-in", new { email = "me@example.com", password = made }).ShouldBeAsync(HttpStatusCode.OK);
+        var noAddress = await installation.RunWithAsync("the first password\n", "user", "create", "me", "--data-dir", installation.Data);
+        (await noAddress.Ended).ShouldBe(2, noAddress.Errors);
         (await CommandAsync(installation, 1, "user", "reset-password", "nobody@example.com", "--temporary")).Output.ShouldBeEmpty();
         (await CommandAsync(installation, 2, "shred", "--workspace", "Acme", "--yes")).Errors.ShouldContain("is no id");
         await CommandAsync(installation, 2, "revoke");

@@ -113,23 +113,35 @@ internal sealed class RecordImport(ChangeLog log, TableSchemas schemas)
 
     private static async IAsyncEnumerable<byte[]> Lines(PipeReader input, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
     {
-        while (true)
+        ReadOnlySequence<byte>? held = null;
+        try
         {
-            var read = await input.ReadAsync(ct);
-            var rest = read.Buffer;
-            while (rest.PositionOf((byte)'\n') is { } end)
+            while (true)
             {
-                if (!rest.Slice(0, end).IsEmpty)
-                    yield return rest.Slice(0, end).ToArray();
-                rest = rest.Slice(rest.GetPosition(1, end));
+                var read = await input.ReadAsync(ct);
+                held = read.Buffer;
+                var rest = read.Buffer;
+                while (rest.PositionOf((byte)'\n') is { } end)
+                {
+                    if (!rest.Slice(0, end).IsEmpty)
+                        yield return rest.Slice(0, end).ToArray();
+                    rest = rest.Slice(rest.GetPosition(1, end));
+                }
+                if (rest.Length > LargestLine)
+                    throw new ProblemException(413, "line_too_large", $"A line is {LargestLine >> 20} MiB at most.");
+                if (read.IsCompleted && !rest.IsEmpty)
+                    yield return rest.ToArray();
+                input.AdvanceTo(read.IsCompleted ? rest.End : rest.Start, rest.End);
+                held = null;
+                if (read.IsCompleted)
+                    yield break;
             }
-            if (rest.Length > LargestLine)
-                throw new ProblemException(413, "line_too_large", $"A line is {LargestLine >> 20} MiB at most.");
-            if (read.IsCompleted && !rest.IsEmpty)
-                yield return rest.ToArray();
-            input.AdvanceTo(read.IsCompleted ? rest.End : rest.Start, rest.End);
-            if (read.IsCompleted)
-                yield break;
+        }
+        finally
+        {
+            // Whoever stops in the middle gives back what was read: the server takes the rest of the body itself.
+            if (held is { } buffer)
+                input.AdvanceTo(buffer.End);
         }
     }
 
